@@ -1,0 +1,51 @@
+"""Short words for the OpenAPI document."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+
+from common.api.serializers import Problem
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="1 to 255 visible ASCII characters; the same key and body give the same object.",
+)
+
+_MEANING = {
+    400: "The request is not valid; `errors` names the fields.",
+    401: "Valid credentials are needed.",
+    402: "The card was declined.",
+    403: "This is not allowed.",
+    404: "There is no such thing, or it is not yours.",
+    409: "The current state does not allow this; `code` says why.",
+    413: "The body is too large.",
+    415: "The content type is not supported.",
+    422: "Understood but refused; `code` says why.",
+    429: "Too many requests; see `Retry-After`.",
+    503: "Too busy; see `Retry-After`.",
+}
+
+
+def operation(
+    summary: str,
+    *,
+    answers: dict[int, Any],
+    refusals: tuple[int, ...] = (),
+    keyed: bool = False,
+    parameters: tuple[Any, ...] = (),
+    **kwargs: Any,
+) -> Any:
+    """`extend_schema` with the refusals as problem documents; `keyed` adds Idempotency-Key."""
+    codes = {*refusals, *((409, 422) if keyed else ())}
+    problems = {
+        (code, "application/problem+json"): OpenApiResponse(Problem, _MEANING[code])
+        for code in sorted(codes)
+    }
+    return extend_schema(
+        summary=summary,
+        responses={**answers, **problems},
+        parameters=[*parameters, *([IDEMPOTENCY_KEY] if keyed else [])],
+        **kwargs,
+    )

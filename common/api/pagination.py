@@ -1,0 +1,43 @@
+"""The two kinds of list: counted pages for what is browsed, cursors for what grows with use."""
+
+from typing import Any, NoReturn
+
+from rest_framework import pagination
+from rest_framework.exceptions import NotFound, ValidationError
+
+DEFAULT_SIZE = 20
+MAX_SIZE = 100
+
+
+class Pages(pagination.PageNumberPagination):
+    """`{"count", "next", "previous", "results"}`; a page past the end is 404."""
+
+    page_size = DEFAULT_SIZE
+    max_page_size = MAX_SIZE
+    page_size_query_param = "page_size"
+
+
+class Cursor(pagination.CursorPagination):
+    """`{"next", "previous", "results"}`, newest first; costs the same at any depth."""
+
+    page_size = DEFAULT_SIZE
+    max_page_size = MAX_SIZE
+    page_size_query_param = "page_size"
+    ordering = "-pk"
+
+    def decode_cursor(self, request: Any) -> Any:
+        try:
+            return super().decode_cursor(request)
+        except NotFound:
+            _refuse()
+
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> Any:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        # A well-formed cursor whose position is not a value of the ordering column.
+        except (ValueError, TypeError):
+            _refuse()
+
+
+def _refuse() -> NoReturn:
+    raise ValidationError({"cursor": ["This cursor is not valid."]}, code="invalid_cursor")

@@ -1,0 +1,112 @@
+"""Serializers that ignore nothing, and the fields in which money crosses the HTTP border."""
+
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from common import money
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A body or query in which an unknown field is an error, not a silent mistake."""
+
+    unknown_code = "unknown_field"
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = set(data) - set(self.fields) if hasattr(data, "keys") else set()
+        if unknown:
+            detail = ErrorDetail("This field is not known here.", code=self.unknown_code)
+            raise ValidationError({name: [detail] for name in sorted(map(str, unknown))})
+        return super().to_internal_value(data)
+
+
+class QuerySerializer(StrictSerializer):
+    """The query parameters of a list; a wrong name or value is a 400 that says which."""
+
+    unknown_code = "unknown_parameter"
+
+
+class PageQuery(QuerySerializer):
+    page = serializers.IntegerField(min_value=1, max_value=10**9, required=False)
+    page_size = serializers.IntegerField(min_value=1, max_value=100, required=False)
+
+
+class CursorQuery(QuerySerializer):
+    cursor = serializers.CharField(max_length=500, required=False)
+    page_size = serializers.IntegerField(min_value=1, max_value=100, required=False)
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON integer: no string, no boolean, no 1.0."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StrictCharField(serializers.CharField):
+    """A JSON string: DRF would also take a number and store its digits."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+@extend_schema_field({"type": "string", "pattern": r"^\d{1,12}(\.\d{1,2})?$", "example": "10.50"})
+class MoneyField(serializers.Field[Any, Any, Any, Any]):
+    """Dollars: `"10.50"` outside, 1050 inside. Zero and below are refused unless `allow_zero`."""
+
+    default_error_messages = {
+        "invalid": "A decimal string with at most two decimals, such as \"10.50\".",
+        "not_positive": "The amount must be above zero.",
+    }
+
+    def __init__(self, *, currency: str = "USD", allow_zero: bool = False, **kwargs: Any) -> None:
+        self.currency, self.allow_zero = currency, allow_zero
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> int:
+        minor = self._parse(data)
+        if minor < 0 or (minor == 0 and not self.allow_zero):
+            self.fail("not_positive")
+        return minor
+
+    def _parse(self, data: Any) -> int:
+        text = str(data) if isinstance(data, str | int | Decimal) else ""
+        digits = text.removeprefix("-")
+        whole, _, part = digits.partition(".")
+        # ASCII digits only: Decimal() would also take exponents, underscores and other scripts.
+        if not (whole.isascii() and whole.isdigit() and len(whole) <= 12):
+            self.fail("invalid")
+        if "." in digits and not (part.isascii() and part.isdigit()):
+            self.fail("invalid")
+        try:
+            return money.to_minor(Decimal(text), self.currency)
+        except ValueError:
+            self.fail("invalid")
+
+    def to_representation(self, value: int) -> str:
+        return money.to_text(value, self.currency)
+
+
+class ProblemItem(serializers.Serializer[Any]):
+    field = serializers.CharField(allow_blank=True)
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class Problem(serializers.Serializer[Any]):
+    """RFC 9457 problem document; some codes add members of their own."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    instance = serializers.CharField()
+    errors = ProblemItem(many=True)

@@ -1,0 +1,58 @@
+"""Transactions that survive deadlocks.
+
+InnoDB answers 1213 (deadlock: the whole transaction is gone) and 1205 (lock wait timeout: only the
+statement is gone). Either way the outermost transaction is rolled back and run again from its first
+statement, at most five times. SQLite's "database is locked" is the same thing under another name.
+"""
+
+import functools
+import random
+import time
+from collections.abc import Callable
+from typing import Final, ParamSpec, TypeVar
+
+from django.db import OperationalError, connection, transaction
+
+from common.errors import Busy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ATTEMPTS: Final = 5
+_MYSQL_RETRYABLE: Final = {1205, 1213}
+
+
+def is_retryable(error: OperationalError) -> bool:
+    """True for a deadlock or a lock wait timeout."""
+    cause = error.args[0] if error.args else None
+    return cause in _MYSQL_RETRYABLE or "database is locked" in str(error)
+
+
+def transactional(func: Callable[P, R]) -> Callable[P, R]:
+    """Run `func` in one transaction and again after a deadlock; nested calls join the outer one.
+
+    `func` must hold no state of its own between runs and must not talk to the network. Raises
+    `Busy` (503 with Retry-After) when every attempt met a deadlock.
+    """
+
+    @functools.wraps(func)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        # An inner retry would run in a transaction that the server has already rolled back.
+        if connection.in_atomic_block:
+            return func(*args, **kwargs)
+        for attempt in range(ATTEMPTS):
+            try:
+                with transaction.atomic():
+                    return func(*args, **kwargs)
+            except OperationalError as error:
+                if not is_retryable(error):
+                    raise
+                _pause(attempt)
+        raise Busy(retry_after=1)
+
+    return wrapper
+
+
+def _pause(attempt: int) -> None:
+    # Without jitter the same two transactions meet again in the same order.
+    time.sleep(random.uniform(0.005, 0.02) * 2**attempt)

@@ -1,0 +1,48 @@
+"""Model fields that behave the same on MySQL and SQLite."""
+
+from typing import Any, Final
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+DIGITS: Final = 65
+
+
+class MinorUnitsField(models.BigIntegerField[int, int]):
+    """Money in minor units (cents); always beside a currency column."""
+
+
+class BaseUnitsField(models.Field[int, int]):
+    """A non-negative integer of up to 65 digits: coin amounts in base units (wei), or minor units.
+
+    DECIMAL(65,0) on MySQL. On SQLite zero-padded text of fixed width, because a DECIMAL column
+    there becomes a binary float; padding keeps CHECK and ORDER BY right. Sums are made in Python:
+    `F()` arithmetic on the text would go through a float as well.
+    """
+
+    description = "Integer amount in base units"
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return f"decimal({DIGITS},0)" if connection.vendor == "mysql" else f"varchar({DIGITS})"
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        if value is None or hasattr(value, "resolve_expression"):
+            return value
+        if not 0 <= int(value) < 10**DIGITS:
+            raise ValueError(f"{value} is not between 0 and 10^{DIGITS}")
+        return int(value)
+
+    def get_db_prep_value(
+        self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
+    ) -> Any:
+        value = super().get_db_prep_value(value, connection, prepared)
+        if connection.vendor == "mysql" or not isinstance(value, int):
+            return value
+        return str(value).zfill(DIGITS)
+
+    def from_db_value(self, value: Any, *_: Any) -> int | None:
+        return None if value is None else int(value)
+
+    def to_python(self, value: Any) -> int | None:
+        return None if value is None else int(value)

@@ -1,0 +1,109 @@
+"""Write, hand over, claim, finish and sweep outbox messages.
+
+The broker is only the fast path: a message that was lost with it is sent again by the sweep. A
+claim is a lease, so that a message whose worker was killed is run by another one.
+"""
+
+import logging
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+from celery import current_app
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from common import context
+from common.db import transactional
+from common.outbox.models import OutboxMessage
+
+logger = logging.getLogger(__name__)
+
+# Longer than the slowest provider call with its retries; a message runs again after that.
+LEASE: Final = timedelta(seconds=30)
+# A message that the broker has had for this long without a claim is sent again.
+RESEND_AFTER: Final = timedelta(seconds=10)
+MAX_DELAY_SECONDS: Final = 300
+SWEEP_BATCH: Final = 500
+RETENTION: Final = timedelta(days=7)
+
+
+def enqueue(task: str, *, delay: float = 0, **payload: Any) -> OutboxMessage:
+    """Have `task` called with `payload` once the running transaction commits.
+
+    With `delay` (seconds) the sweep sends it when it is due. Must be called in a transaction: a
+    message that commits apart from its cause can be lost, or sent for something undone.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError(f"{task} was enqueued outside a transaction")
+    message = OutboxMessage.objects.create(
+        task=task,
+        payload=payload,
+        request_id=context.request_id.get(),
+        next_attempt_at=Now() + timedelta(seconds=delay),
+        sent_at=None if delay else Now(),
+    )
+    if not delay:
+        transaction.on_commit(partial(send, message.pk, task, payload), robust=True)
+    return message
+
+
+def send(message_id: int, task: str, payload: dict[str, Any]) -> None:
+    """Give one message to the broker; a broker that is down is left to the sweep."""
+    try:
+        current_app.tasks[task].apply_async(
+            kwargs={**payload, "outbox_id": message_id}, ignore_result=True, retry=False
+        )
+    except (OSError, current_app.connection().connection_errors) as error:
+        logger.warning("outbox.not_sent", extra={"task": task, "error": type(error).__name__})
+
+
+def claim(message_id: int) -> OutboxMessage | None:
+    """Lease a due message; None where it is done, not yet due, or leased to someone else."""
+    claimed = OutboxMessage.objects.filter(
+        pk=message_id, done_at=None, next_attempt_at__lte=Now()
+    ).update(attempts=F("attempts") + 1, next_attempt_at=Now() + LEASE)
+    return OutboxMessage.objects.get(pk=message_id) if claimed else None
+
+
+def finish(message_id: int) -> None:
+    OutboxMessage.objects.filter(pk=message_id, done_at=None).update(done_at=Now(), last_error="")
+
+
+def postpone(message: OutboxMessage, error: BaseException) -> None:
+    """After a failed attempt: back off (1, 2, 4 … 300 s) and keep the kind of error."""
+    delay = min(2 ** (message.attempts - 1), MAX_DELAY_SECONDS)
+    OutboxMessage.objects.filter(pk=message.pk, done_at=None).update(
+        next_attempt_at=Now() + timedelta(seconds=delay),
+        sent_at=None,
+        last_error=type(error).__name__[:200],
+    )
+
+
+def sweep() -> int:
+    """Send every due message that the broker does not have, or has lost; returns how many."""
+    messages = _take_due()
+    for message in messages:
+        send(message.pk, message.task, message.payload)
+    return len(messages)
+
+
+@transactional
+def _take_due() -> list[OutboxMessage]:
+    due = OutboxMessage.objects.filter(
+        Q(sent_at=None) | Q(sent_at__lte=Now() - RESEND_AFTER),
+        done_at=None,
+        next_attempt_at__lte=Now(),
+    ).order_by("next_attempt_at", "pk")
+    # A list: the rows are updated below, and a lazy query would then find none of them.
+    messages = list(due[:SWEEP_BATCH])
+    OutboxMessage.objects.filter(pk__in=[m.pk for m in messages]).update(sent_at=Now())
+    return messages
+
+
+def forget_done() -> int:
+    """Delete finished messages past their retention; returns how many."""
+    done = OutboxMessage.objects.filter(done_at__lt=Now() - RETENTION)
+    ids = list(done.values_list("pk", flat=True)[:5000])
+    return OutboxMessage.objects.filter(pk__in=ids).delete()[0]

@@ -1,0 +1,47 @@
+"""The base class of every task that the outbox calls, and the outbox's own periodic tasks."""
+
+from typing import Any
+
+from celery import Task, shared_task
+
+from common import context
+from common.outbox import services
+
+
+class OutboxTask(Task):  # type: ignore[type-arg]
+    """A task whose message is done when its body has returned, and tried again when it raised.
+
+    Bodies may run twice: a lease can lapse under a slow worker, and a crash between the body's
+    commit and `finish` repeats the body.
+    """
+
+    # `outbox_id` is not a parameter of the body, which Celery's signature check would refuse.
+    typing = False
+
+    def __call__(self, *args: Any, outbox_id: int | None = None, **kwargs: Any) -> Any:
+        if outbox_id is None:
+            return self.run(*args, **kwargs)
+        message = services.claim(outbox_id)
+        if message is None:
+            return None
+        token = context.request_id.set(message.request_id)
+        try:
+            result = self.run(*args, **kwargs)
+        except Exception as error:
+            services.postpone(message, error)
+            raise
+        else:
+            services.finish(outbox_id)
+            return result
+        finally:
+            context.request_id.reset(token)
+
+
+@shared_task(name="common.outbox.sweep", ignore_result=True)
+def sweep() -> int:
+    return services.sweep()
+
+
+@shared_task(name="common.outbox.forget_done", ignore_result=True)
+def forget_done() -> int:
+    return services.forget_done()

@@ -1,0 +1,58 @@
+"""No server, no key, no compiler: SQLite, an in-process worker and the Stripe sandbox."""
+
+import json
+import secrets
+from pathlib import Path
+
+from config.settings.base import *  # noqa: F403
+from config.settings.base import BASE_DIR, env
+
+STATE_DIR = Path(env.str("SOUK_STATE_DIR", default=str(BASE_DIR / "var")))
+
+
+def _own_secrets(path: Path) -> dict[str, str]:
+    """Secrets of this installation, made on the first start: sign-ins survive a restart."""
+    if path.exists():
+        return dict(json.loads(path.read_text()))
+    made = {name: secrets.token_urlsafe(48) for name in ("secret_key", "jwt_key", "webhook")}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(made))
+    return made
+
+
+_secrets = _own_secrets(STATE_DIR / "secrets.json")
+SECRET_KEY = env.str("SECRET_KEY", default=_secrets["secret_key"])
+JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY", default=_secrets["jwt_key"])
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": STATE_DIR / "souk.sqlite3",
+        "OPTIONS": {
+            # IMMEDIATE: a transaction that reads first and writes later would fail, not wait.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+CELERY_BROKER_URL = "memory://"
+# The default of one second between polls makes 200 tasks take 25 s.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.02}
+
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
+STRIPE_SANDBOX = not STRIPE_SECRET_KEY
+STRIPE_SANDBOX_PORT = env.int("STRIPE_SANDBOX_PORT", default=12111)
+if STRIPE_SANDBOX:
+    STRIPE_SECRET_KEY = "sk_test_sandbox"  # noqa: S105
+    STRIPE_PUBLISHABLE_KEY = "pk_test_sandbox"
+    STRIPE_API_BASE = f"http://127.0.0.1:{STRIPE_SANDBOX_PORT}"
+    STRIPE_WEBHOOK_SECRETS = [f"whsec_{_secrets['webhook']}"]
+
+DEMO_ALLOWED = True
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+MEDIA_ROOT = STATE_DIR / "media"
+WHITENOISE_USE_FINDERS = True

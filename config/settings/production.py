@@ -1,0 +1,76 @@
+"""Production: everything from the environment; refuses to start on a missing or weak secret."""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config.settings.base import *  # noqa: F403
+from config.settings.base import (
+    PUBLIC_URL,
+    STRIPE_API_BASE,
+    STRIPE_SECRET_KEY,
+    STRIPE_WEBHOOK_SECRETS,
+    env,
+    mysql,
+    redis_cache,
+)
+
+_MIN_LENGTH = 50
+_MIN_SYMBOLS = 10
+
+
+def _secret(name: str) -> str:
+    value = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set.")
+    if len(value) < _MIN_LENGTH or len(set(value)) < _MIN_SYMBOLS:
+        raise ImproperlyConfigured(
+            f"{name} is weak: at least {_MIN_LENGTH} characters, {_MIN_SYMBOLS} different ones."
+        )
+    return value
+
+
+def _required(name: str) -> str:
+    value = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set.")
+    return value
+
+
+SECRET_KEY = _secret("SECRET_KEY")
+JWT_SIGNING_KEY = _secret("JWT_SIGNING_KEY")
+if JWT_SIGNING_KEY == SECRET_KEY:
+    raise ImproperlyConfigured("JWT_SIGNING_KEY must differ from SECRET_KEY.")
+
+# Migrations run as another database user: the application's own may not change tables.
+DATABASES = {"default": mysql(_required("DATABASE_URL"))}
+CACHES = {"default": redis_cache(_required("REDIS_URL"))}
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=env.str("REDIS_URL"))
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120}
+
+# The sandbox takes any card: it exists here only where it is named.
+STRIPE_SANDBOX = env.bool("STRIPE_SANDBOX", default=False)
+if not STRIPE_SECRET_KEY:
+    raise ImproperlyConfigured("STRIPE_SECRET_KEY is not set.")
+if not STRIPE_WEBHOOK_SECRETS:
+    raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRET is not set.")
+if STRIPE_API_BASE != "https://api.stripe.com" and not STRIPE_SANDBOX:
+    raise ImproperlyConfigured("STRIPE_API_BASE is not Stripe; name the sandbox: STRIPE_SANDBOX=1.")
+
+DEMO_ALLOWED = env.bool("DEMO_ALLOWED", default=False)
+
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+# Probes come from inside, over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = SECURE_SSL_REDIRECT
+CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
