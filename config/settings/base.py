@@ -133,7 +133,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 ORDER_HOLD_SECONDS = env.int("ORDER_HOLD_SECONDS", default=15 * 60)
 LOW_STOCK_THRESHOLD = env.int("LOW_STOCK_THRESHOLD", default=5)
 
-STRIPE_API_VERSION = "2026-10-28.edelweiss"
+STRIPE_API_VERSION = "2026-10-28.endive"
 STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
 STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY", default="")
 # Several while a secret is being rotated; any of them verifies.

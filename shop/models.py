@@ -1,0 +1,17 @@
+"""The tables of `shop`, for Django to find."""
+
+from shop.catalogue.models import Category, PriceChange, Product
+from shop.inventory.models import Stock, StockHold, StockMovement
+from shop.orders.models import Order, OrderEvent, OrderLine
+
+__all__ = [
+    "Category",
+    "Order",
+    "OrderEvent",
+    "OrderLine",
+    "PriceChange",
+    "Product",
+    "Stock",
+    "StockHold",
+    "StockMovement",
+]
