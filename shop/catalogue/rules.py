@@ -1,0 +1,91 @@
+"""What a product costs, to whom and when. Pure; amounts in minor units, times aware."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+from common.money import less_percent
+
+LOOK_BACK: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A list price and a discount of `percent` in the half-open window [starts_at, ends_at).
+
+    A missing border is open; `percent` 0 is no discount.
+    """
+
+    list_price: int
+    percent: int = 0
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    members_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The terms that hold from `changed_at` until the next change."""
+
+    changed_at: datetime
+    terms: Terms
+
+
+def is_ordered(starts_at: datetime | None, ends_at: datetime | None) -> bool:
+    """True where the window is open at a side or ends after it starts."""
+    return starts_at is None or ends_at is None or starts_at < ends_at
+
+
+def in_force(terms: Terms, at: datetime) -> bool:
+    """Whether the discount applies, to anybody, at that moment."""
+    started = terms.starts_at is None or terms.starts_at <= at
+    ended = terms.ends_at is not None and terms.ends_at <= at
+    return terms.percent > 0 and started and not ended
+
+
+def price(terms: Terms, *, member: bool, at: datetime) -> int:
+    """What a caller pays at that moment."""
+    entitled = member or not terms.members_only
+    return _reduced(terms) if entitled and in_force(terms, at) else terms.list_price
+
+
+def member_price(terms: Terms, at: datetime) -> int | None:
+    """What members pay where a discount for members only is in force, else None."""
+    return _reduced(terms) if terms.members_only and in_force(terms, at) else None
+
+
+def percent_in_force(terms: Terms, at: datetime) -> int:
+    """The discount of the moment, whoever it is for; 0 where there is none."""
+    return terms.percent if in_force(terms, at) else 0
+
+
+def lowest_public_price(history: Sequence[Change], *, until: datetime) -> int:
+    """The lowest price anybody could have paid in the 30 days up to and including `until`.
+
+    After Directive (EU) 2019/2161, art. 2 (1) (the "Omnibus" directive). `history` is in order of
+    time, starts with the terms in force 30 days ago (or with the product's first) and is not
+    empty; a discount that begins or ends between two changes counts although nothing was written.
+    """
+    since = until - LOOK_BACK
+    borders = [max(since, change.changed_at) for change in history]
+    spans = pairwise([*borders, None])
+    return min(
+        _lowest_within(change.terms, start or since, end, until)
+        for change, (start, end) in zip(history, spans, strict=True)
+    )
+
+
+def _lowest_within(terms: Terms, start: datetime, end: datetime | None, until: datetime) -> int:
+    """The lowest public price of one span [start, end); the last span includes `until`."""
+    if terms.members_only or terms.percent == 0:
+        return terms.list_price
+    first = max(start, terms.starts_at or start)
+    begins_in_time = first <= until if end is None else first < end
+    applies = begins_in_time and in_force(terms, first)
+    return _reduced(terms) if applies else terms.list_price
+
+
+def _reduced(terms: Terms) -> int:
+    return less_percent(terms.list_price, terms.percent)
