@@ -1,0 +1,67 @@
+"""What the cache knows of families, so that a request costs no query while it is up.
+
+`fam:<uid>` holds one of
+    a dict      the family lives, and this is its Principal; at most LIVE_TTL old
+    "doubt"     ask the database and write nothing: a change is being committed
+    "dead"      revoked; outlives every access token of the family
+or nothing, which asks the database: a lost cache brings no dead token back.
+
+The race: a reader asks the database, a revocation commits and clears the key, the reader writes
+the state it read before. So a change never clears the key but puts a mark there, and readers write
+with `add` alone, which a mark defeats. The doubt is set before the commit, so that a process that
+dies between its commit and the "dead" mark leaves no live entry either. A cache that could not be
+reached during the revocation, and comes back with its old contents, is believed for LIVE_TTL at
+most.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from django.conf import settings
+from django.core.cache import cache
+
+from accounts.sessions.rules import Principal
+
+LIVE_TTL: Final = 60
+# Longer than a transaction, and than a reader takes from its query to its `add`.
+DOUBT_TTL: Final = 30
+DOUBT: Final = "doubt"
+DEAD: Final = "dead"
+
+Known = Principal | Literal["doubt", "dead"] | None
+
+
+def recall(family: UUID) -> Known:
+    found = cache.get(_key(family))
+    return _principal(found) if isinstance(found, dict) else found
+
+
+def remember(family: UUID, principal: Principal) -> None:
+    """Cache what the database said, unless something is there already."""
+    state = {
+        "pk": principal.pk,
+        "uid": str(principal.uid),
+        "is_staff": principal.is_staff,
+        "is_superuser": principal.is_superuser,
+    }
+    cache.add(_key(family), state, LIVE_TTL)
+
+
+def doubt(families: Iterable[UUID]) -> None:
+    """Have the database asked about these families for a while."""
+    cache.set_many({_key(family): DOUBT for family in families}, DOUBT_TTL)
+
+
+def bury(families: Iterable[UUID]) -> None:
+    """Refuse these families' access tokens until the last one has expired."""
+    lifetime = int(settings.ACCESS_TOKEN_LIFETIME.total_seconds()) + LIVE_TTL
+    cache.set_many({_key(family): DEAD for family in families}, lifetime)
+
+
+def _principal(state: dict[str, Any]) -> Principal:
+    return Principal(**{**state, "uid": UUID(state["uid"])})
+
+
+def _key(family: UUID) -> str:
+    return f"fam:{family}"

@@ -1,0 +1,94 @@
+"""Register, change and deactivate users."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from accounts.sessions import services as sessions
+from accounts.sessions.models import RefreshFamily
+from accounts.users import selectors
+from accounts.users.errors import EmailTaken, UsernameTaken, WeakPassword
+from accounts.users.models import User
+from common.db import transactional
+
+ROLE_FIELDS: Final = {"is_staff", "is_superuser"}
+
+
+def user_register(*, email: str, password: str, username: str = "", name: str = "") -> User:
+    """A new customer; without a username one is made up, never from the e-mail.
+
+    Raises WeakPassword, EmailTaken, UsernameTaken.
+    """
+    user = User(email=email, username=username, name=name)
+    user.clean()
+    _check_strength(password, user)
+    # Hashed before the transaction: argon2 takes its time on purpose.
+    user.set_password(password)
+    _save(user)
+    return user
+
+
+def _check_strength(password: str, user: User) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise WeakPassword(*error.messages) from error
+
+
+@transactional
+def _save(user: User, fields: list[str] | None = None) -> None:
+    with _duplicates_named():
+        user.save(update_fields=fields)
+
+
+@contextmanager
+def _duplicates_named() -> Iterator[None]:
+    try:
+        # A savepoint, so that the caller's transaction survives the refusal.
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        # MySQL quotes the value before "for key": it may itself contain a column's name.
+        where = str(error).rpartition(" for key ")[2]
+        if "email" in where:
+            raise EmailTaken from error
+        if "username" in where:
+            raise UsernameTaken from error
+        raise
+
+
+def user_update(*, user_id: int, name: str | None = None, username: str | None = None) -> User:
+    """Change what a user may change of themselves. Raises UsernameTaken, NotFound."""
+    user = selectors.user_get(user_id=user_id)
+    changes = {"name": name, "username": username}
+    given = {field: value for field, value in changes.items() if value is not None}
+    for field, value in given.items():
+        setattr(user, field, value)
+    if given:
+        _save(user, list(given))
+    return user
+
+
+@transactional
+def user_save(*, user: User, changed: Collection[str]) -> None:
+    """Store what staff changed on `user`: sessions end or learn their new role with it.
+
+    Raises EmailTaken, UsernameTaken.
+    """
+    user.clean()
+    _save(user)
+    if not user.is_active:
+        sessions.sessions_end(user_id=user.pk, reason=RefreshFamily.Reason.DEACTIVATED)
+    elif ROLE_FIELDS.intersection(changed):
+        sessions.sessions_reload(user_id=user.pk)
+
+
+@transactional
+def user_deactivate(*, user_id: int) -> None:
+    """No more sign-ins, and every session ends at once. Twice is as good as once."""
+    User.objects.filter(pk=user_id).update(is_active=False)
+    sessions.sessions_end(user_id=user_id, reason=RefreshFamily.Reason.DEACTIVATED)
