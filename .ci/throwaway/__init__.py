@@ -1,0 +1,1 @@
+"""Throw-away MySQL and Redis servers: local processes, Docker containers, Debian's packages."""

@@ -1,0 +1,82 @@
+# Souk's commands. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+PORT ?= 8000
+WORKERS ?= 2
+PYTEST_ARGS ?=
+UV ?= $(shell command -v uv || echo .cache/uv/bin/uv)
+# More files for docker compose, e.g. COMPOSE_EXTRA="-f my.yml" for a proxy in builds.
+COMPOSE_EXTRA ?=
+COMPOSE_TEST_EXTRA ?=
+
+PY := .venv/bin/python
+PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes
+# One dot for each package: pip's own bar is long, and silence looks like a hang.
+DOTS := while read -r line; do case "$$line" in (Collecting*) printf .;; esac; done; echo
+
+.PHONY: help run test test-fast check requirements compose-test clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "Variables: PORT=$(PORT) PYTHON=$(PYTHON) WORKERS=$(WORKERS) PYTEST_ARGS=\"-k refund\""
+
+run: .venv/.embedded ## the shop on 127.0.0.1:PORT: SQLite, own worker, Stripe sandbox; Ctrl-C ends it
+	@exec $(PY) manage.py run_embedded --port $(PORT)
+
+test: .venv/.full ## everything: the checks, then all tests on real MySQL and Redis, with coverage
+	@$(MAKE) check
+	@$(PY) .ci/servers.py run -- $(PY) -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+test-fast: .venv/.full ## the unit tests alone; no server
+	@$(PY) -m pytest tests/unit $(PYTEST_ARGS)
+
+check: export DJANGO_SETTINGS_MODULE := config.settings.embedded
+check: export SOUK_STATE_DIR := $(CURDIR)/.cache/check
+check: .venv/.full ## style, types, layers, migrations, deployment checks, API schema
+	@mkdir -p $(SOUK_STATE_DIR)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy .
+	MYPYPATH=.ci $(PY) -m mypy --strict --config-file= .ci/servers.py
+	.venv/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py check --fail-level WARNING
+	$(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+requirements: $(if $(findstring .cache/uv,$(UV)),.cache/uv/bin/uv) ## compile the three hashed requirement files
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras pyproject.toml -o requirements.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --extra production pyproject.toml -c requirements.txt -o requirements-production.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes pyproject.toml -c requirements.txt -o requirements-embedded.txt
+
+compose-test: ## with a Docker engine: the shop in containers, a lamp bought in it, the tests in containers
+	@COMPOSE_EXTRA="$(COMPOSE_EXTRA)" COMPOSE_TEST_EXTRA="$(COMPOSE_TEST_EXTRA)" .ci/compose-test
+
+clean: ## remove environments and caches; the shop's own state in var/ stays
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage staticfiles
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Souk needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	@$(PYTHON) -m venv .venv
+
+.venv/.embedded: requirements-embedded.txt | .venv/bin/python
+	@echo "Installing the packages of requirements-embedded.txt into .venv (once; under a minute)"
+	@$(PIP) --only-binary :all: -r requirements-embedded.txt | { $(DOTS); }
+	@touch $@
+
+# The full set contains the embedded one.
+.venv/.full: requirements.txt .ci/compiler | .venv/bin/python
+	@.ci/compiler $(PY)
+	@echo "Installing the packages of requirements.txt into .venv (once; a minute or two)"
+	@$(PIP) -r requirements.txt | { $(DOTS); }
+	@touch .venv/.embedded $@
+
+.cache/uv/bin/uv:
+	@$(PYTHON) -m venv .cache/uv
+	@.cache/uv/bin/python -m pip install -q --disable-pip-version-check uv
