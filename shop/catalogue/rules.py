@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Final
 
 from common.money import less_percent
@@ -69,22 +68,22 @@ def lowest_public_price(history: Sequence[Change], *, until: datetime) -> int:
     empty; a discount that begins or ends between two changes counts although nothing was written.
     """
     since = until - LOOK_BACK
-    borders = [max(since, change.changed_at) for change in history]
-    spans = pairwise([*borders, None])
+    ends: list[datetime | None] = [change.changed_at for change in history[1:]]
+    spans = zip(history, [*ends, None], strict=True)
     return min(
-        _lowest_within(change.terms, start or since, end, until)
-        for change, (start, end) in zip(history, spans, strict=True)
+        _lowest_within(change.terms, max(since, change.changed_at), end, until)
+        for change, end in spans
+        # Two changes of one microsecond: nobody could pay the first one's price.
+        if end is None or change.changed_at < end
     )
 
 
 def _lowest_within(terms: Terms, start: datetime, end: datetime | None, until: datetime) -> int:
-    """The lowest public price of one span [start, end); the last span includes `until`."""
-    if terms.members_only or terms.percent == 0:
-        return terms.list_price
+    """The lowest public price of a span [start, end); the last, with no end, holds `until`."""
     first = max(start, terms.starts_at or start)
     begins_in_time = first <= until if end is None else first < end
-    applies = begins_in_time and in_force(terms, first)
-    return _reduced(terms) if applies else terms.list_price
+    discounted = begins_in_time and not terms.members_only and in_force(terms, first)
+    return _reduced(terms) if discounted else terms.list_price
 
 
 def _reduced(terms: Terms) -> int:

@@ -9,12 +9,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import DateTimeField, QuerySet, Value
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    DateTimeField,
+    F,
+    Max,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 
 from shop.catalogue import rules
-from shop.catalogue.models import Product
+from shop.catalogue.errors import NoSuchCategory, NoSuchProduct
+from shop.catalogue.models import Category, PriceChange, Product
 
 ORDERINGS: Final = {"price": "caller_price", "name": "name", "created_at": "created_at"}
 
@@ -49,7 +60,7 @@ class ProductFilter:
 
 def priced_products(slugs: Collection[str], *, member: bool) -> dict[str, PricedProduct]:
     """The products on sale among `slugs`, by slug, at the caller's price of this moment."""
-    rows = _read(None).filter(slug__in=slugs, archived_at=None)
+    rows = Product.objects.filter(slug__in=slugs, archived_at=None).annotate(as_of=Now())
     return {row.slug: _priced(row, member) for row in rows}
 
 
@@ -69,9 +80,148 @@ def as_of(product: Product) -> datetime:
     return moment
 
 
+def product_list(
+    *, member: bool, wanted: ProductFilter = ProductFilter(), at: datetime | None = None
+) -> QuerySet[Product]:
+    """Products on sale, with category and stock. Raises NoSuchCategory.
+
+    `at` stands in for the database's clock, so that a test can stand on a window's border.
+    """
+    rows = _searched(_read(at).filter(archived_at=None), wanted.search, wanted.category)
+    rows = _priced_between(rows, wanted, member=member, at=at)
+    return _in_order(_stocked(rows, wanted.in_stock), wanted.ordering)
+
+
+def product_get(slug: str) -> Product:
+    """One product on sale, with category and stock. Raises NoSuchProduct."""
+    return _one(_read(None).filter(archived_at=None, slug=slug))
+
+
+def staff_product_list(
+    *, search: str, category: str | None, archived: bool | None, ordering: Sequence[str]
+) -> QuerySet[Product]:
+    """Products, archived ones included unless `archived` says otherwise; prices are members'."""
+    rows = _searched(_read(None), search, category)
+    if archived is not None:
+        rows = rows.filter(archived_at__isnull=not archived)
+    return _in_order(rows.alias(caller_price=_caller_price(member=True, at=None)), ordering)
+
+
+def staff_product_get(slug: str) -> Product:
+    """One product, archived or not. Raises NoSuchProduct."""
+    return _one(_read(None).filter(slug=slug))
+
+
+def product_by_uid(uid: str) -> Product:
+    """One product, archived or not, by the id that leaves the server. Raises NoSuchProduct."""
+    return _one(_read(None).filter(uid=uid))
+
+
+def price_history(slug: str) -> QuerySet[PriceChange]:
+    """The changes of a product's terms, with who made them. Raises NoSuchProduct."""
+    product_id = Product.objects.filter(slug=slug).values_list("pk", flat=True).first()
+    if product_id is None:
+        raise NoSuchProduct
+    return PriceChange.objects.filter(product_id=product_id).select_related("actor")
+
+
+def lowest_price_30d(product: Product) -> int:
+    """The lowest price anybody could have paid in the 30 days up to the product's reading."""
+    until = as_of(product)
+    history = PriceChange.objects.filter(product=product)
+    before = history.filter(changed_at__lte=until - rules.LOOK_BACK)
+    # The change before the window's start says what was in force at its start.
+    first = before.order_by().values("product").annotate(newest=Max("id")).values("newest")
+    recent = history.filter(Q(changed_at__gt=until - rules.LOOK_BACK) | Q(id__in=first))
+    changes = [row.change for row in recent.order_by("id")]
+    changes = changes or [rules.Change(until, product.terms)]
+    return rules.lowest_public_price(changes, until=until)
+
+
+def category_list(*, search: str = "") -> QuerySet[Category]:
+    rows = Category.objects.filter(name__icontains=search) if search else Category.objects.all()
+    return rows.order_by("position", "slug")
+
+
+def _one(rows: QuerySet[Product]) -> Product:
+    found = rows.first()
+    if found is None:
+        raise NoSuchProduct
+    return found
+
+
 def _read(at: datetime | None) -> QuerySet[Product]:
-    return Product.objects.annotate(as_of=_moment(at))
+    return Product.objects.select_related("category", "stock").annotate(as_of=_moment(at))
 
 
 def _moment(at: datetime | None) -> Combinable:
     return Now() if at is None else Value(at, output_field=DateTimeField())
+
+
+def _searched(rows: QuerySet[Product], search: str, category: str | None) -> QuerySet[Product]:
+    """Every word must occur in name, description or SKU; Django escapes % and _ in `icontains`."""
+    for word in search.split():
+        rows = rows.filter(
+            Q(name__icontains=word) | Q(description__icontains=word) | Q(sku__icontains=word)
+        )
+    return rows if category is None else rows.filter(category_id=_category_id(category))
+
+
+def _category_id(slug: str) -> int:
+    found = Category.objects.filter(slug=slug).values_list("pk", flat=True).first()
+    if found is None:
+        raise NoSuchCategory
+    return found
+
+
+def _priced_between(
+    rows: QuerySet[Product], wanted: ProductFilter, *, member: bool, at: datetime | None
+) -> QuerySet[Product]:
+    rows = rows.alias(caller_price=_caller_price(member=member, at=at))
+    if wanted.min_price is not None:
+        rows = rows.filter(caller_price__gte=wanted.min_price)
+    if wanted.max_price is not None:
+        rows = rows.filter(caller_price__lte=wanted.max_price)
+    if wanted.on_sale is not None:
+        applies = _in_force(member=member, at=at)
+        rows = rows.filter(applies if wanted.on_sale else ~applies)
+    return rows
+
+
+def _stocked(rows: QuerySet[Product], in_stock: bool | None) -> QuerySet[Product]:
+    if in_stock is None:
+        return rows
+    free = Q(stock__on_hand__gt=F("stock__held"))
+    return rows.filter(free if in_stock else ~free)
+
+
+def _in_order(rows: QuerySet[Product], ordering: Sequence[str]) -> QuerySet[Product]:
+    terms = [_order_term(term) for term in ordering]
+    # Rows that are equal in all terms would wander between pages.
+    last = "-pk" if terms and terms[-1].startswith("-") else "pk"
+    return rows.order_by(*terms, last)
+
+
+def _order_term(term: str) -> str:
+    sign = "-" if term.startswith("-") else ""
+    return sign + ORDERINGS[term.removeprefix("-")]
+
+
+def _in_force(*, member: bool, at: datetime | None) -> Q:
+    """`rules.in_force` for this caller, in SQL."""
+    moment = _moment(at)
+    started = Q(discount_starts_at=None) | Q(discount_starts_at__lte=moment)
+    not_ended = Q(discount_ends_at=None) | Q(discount_ends_at__gt=moment)
+    entitled = Q() if member else Q(discount_members_only=False)
+    return Q(discount_percent__gt=0) & started & not_ended & entitled
+
+
+def _caller_price(*, member: bool, at: datetime | None) -> Case:
+    """`rules.price` in SQL, in whole numbers: a half rounds up because 50 is added first."""
+    hundredfold = F("list_price") * (100 - F("discount_percent")) + 50
+    reduced = Greatest(1, (hundredfold - hundredfold % 100) / 100, output_field=BigIntegerField())
+    return Case(
+        When(_in_force(member=member, at=at), then=reduced),
+        default=F("list_price"),
+        output_field=BigIntegerField(),
+    )

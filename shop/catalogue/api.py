@@ -1,0 +1,245 @@
+"""Catalogue over HTTP: what anybody may read, and what staff may write."""
+
+from typing import Any, Final
+
+from rest_framework import status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from common.api.docs import operation
+from common.api.idempotent import idempotent
+from common.api.permissions import IsStaff
+from common.api.serializers import CursorQuery
+from common.api.views import ApiView
+from shop import ports
+from shop.catalogue import selectors, services
+from shop.catalogue.serializers import (
+    CategoryOut,
+    CategoryPage,
+    CategoryQuery,
+    ImageBody,
+    PriceChangeList,
+    PriceChangeOut,
+    ProductBody,
+    ProductDetailOut,
+    ProductOut,
+    ProductPage,
+    ProductPatch,
+    ProductQuery,
+    StaffProductOut,
+    StaffProductPage,
+    StaffProductQuery,
+    TokenQuery,
+)
+
+PUBLIC: Final = ["Catalogue"]
+STAFF: Final = ["Staff: catalogue"]
+# What a field that PUT leaves out goes back to; the slug stays, it is the address.
+_UNSET: Final[dict[str, Any]] = {
+    "category": None,
+    "discount_percent": 0,
+    "discount_starts_at": None,
+    "discount_ends_at": None,
+    "discount_members_only": False,
+}
+
+
+class PublicView(ApiView):
+    permission_classes = [AllowAny]
+
+    def viewer(self, token: str | None) -> dict[str, Any]:
+        """What the answer depends on besides the product: who asks, and the rate of `token`."""
+        found = {"request": self.request, "member": self.request.user.is_authenticated}
+        return found | (_token(token) if token else {})
+
+
+def _token(token: str) -> dict[str, Any]:
+    try:
+        return {"quote": ports.token_quote(token=token, currency="USD")}
+    except ports.TokenPriceUnavailable as error:
+        return {"quote": None, "quote_error": error.reason}
+
+
+class Products(PublicView):
+    @operation(
+        "Products on sale",
+        operation_id="products_list",
+        answers={200: ProductPage},
+        refusals=(400, 401, 404),
+        parameters=(ProductQuery,),
+        tags=PUBLIC,
+    )
+    def get(self, request: Request) -> Response:
+        query = self.query(request, ProductQuery)
+        viewer = self.viewer(query.pop("token", None))
+        rows = selectors.product_list(member=viewer["member"], wanted=_filter(query))
+        return self.pages(rows, ProductOut, **viewer)
+
+
+def _filter(query: dict[str, Any]) -> selectors.ProductFilter:
+    names = selectors.ProductFilter.__dataclass_fields__
+    return selectors.ProductFilter(**{k: v for k, v in query.items() if k in names})
+
+
+class ProductDetail(PublicView):
+    @operation(
+        "One product",
+        operation_id="products_detail",
+        answers={200: ProductDetailOut},
+        refusals=(400, 401, 404),
+        parameters=(TokenQuery,),
+        tags=PUBLIC,
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        viewer = self.viewer(self.query(request, TokenQuery).get("token"))
+        product = selectors.product_get(slug)
+        lowest = selectors.lowest_price_30d(product)
+        return Response(ProductDetailOut(product, context=viewer | {"lowest": lowest}).data)
+
+
+class Categories(PublicView):
+    @operation(
+        "Categories",
+        operation_id="categories_list",
+        answers={200: CategoryPage},
+        refusals=(400, 401, 404),
+        parameters=(CategoryQuery,),
+        tags=PUBLIC,
+    )
+    def get(self, request: Request) -> Response:
+        query = self.query(request, CategoryQuery)
+        return self.pages(selectors.category_list(search=query.get("search", "")), CategoryOut)
+
+
+class StaffView(ApiView):
+    permission_classes = [IsStaff]
+
+    def product(self, slug: str) -> dict[str, Any]:
+        product = selectors.staff_product_get(slug)
+        return StaffProductOut(product, context={"request": self.request}).data
+
+
+def _product_again(request: Request, ref: str) -> dict[str, Any]:
+    product = selectors.product_by_uid(ref)
+    return StaffProductOut(product, context={"request": request}).data
+
+
+class StaffProducts(StaffView):
+    @operation(
+        "All products, archived ones included",
+        operation_id="admin_products_list",
+        answers={200: StaffProductPage},
+        refusals=(400, 401, 403, 404),
+        parameters=(StaffProductQuery,),
+        tags=STAFF,
+    )
+    def get(self, request: Request) -> Response:
+        query = self.query(request, StaffProductQuery)
+        rows = selectors.staff_product_list(
+            search=query.get("search", ""),
+            category=query.get("category"),
+            archived=query.get("archived"),
+            ordering=query.get("ordering", ("name",)),
+        )
+        return self.pages(rows, StaffProductOut, request=request)
+
+    @operation(
+        "Add a product",
+        operation_id="admin_products_create",
+        request=ProductBody,
+        answers={201: StaffProductOut},
+        refusals=(400, 401, 403),
+        keyed=True,
+        tags=STAFF,
+    )
+    @idempotent(_product_again)
+    def post(self, request: Request) -> Response:
+        body = self.body(request, ProductBody)
+        product = services.product_create(draft=body, actor_id=request.user.pk)  # type: ignore[arg-type]
+        return Response(self.product(product.slug), status=status.HTTP_201_CREATED)
+
+
+class StaffProduct(StaffView):
+    @operation(
+        "One product, archived or not",
+        operation_id="admin_products_detail",
+        answers={200: StaffProductOut},
+        refusals=(401, 403, 404),
+        tags=STAFF,
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(self.product(slug))
+
+    @operation(
+        "Replace a product's fields",
+        operation_id="admin_products_replace",
+        request=ProductBody,
+        answers={200: StaffProductOut},
+        refusals=(400, 401, 403, 404),
+        tags=STAFF,
+    )
+    def put(self, request: Request, slug: str) -> Response:
+        return self._update(request, slug, _UNSET | self.body(request, ProductBody))
+
+    @operation(
+        "Change some of a product's fields",
+        operation_id="admin_products_change",
+        request=ProductBody,
+        answers={200: StaffProductOut},
+        refusals=(400, 401, 403, 404),
+        tags=STAFF,
+    )
+    def patch(self, request: Request, slug: str) -> Response:
+        return self._update(request, slug, self.body(request, ProductPatch))
+
+    @operation(
+        "Archive a product",
+        operation_id="admin_products_archive",
+        answers={204: None},
+        refusals=(401, 403, 404),
+        tags=STAFF,
+    )
+    def delete(self, request: Request, slug: str) -> Response:
+        services.product_archive(slug=slug)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _update(self, request: Request, slug: str, changes: dict[str, Any]) -> Response:
+        product = services.product_update(
+            slug=slug,
+            changes=changes,  # type: ignore[arg-type]
+            actor_id=request.user.pk,
+        )
+        return Response(self.product(product.slug))
+
+
+class PriceHistory(StaffView):
+    @operation(
+        "Every change of a product's price and discount, newest first",
+        operation_id="admin_products_price_history",
+        answers={200: PriceChangeList},
+        refusals=(400, 401, 403, 404),
+        parameters=(CursorQuery,),
+        tags=STAFF,
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        self.query(request, CursorQuery)
+        return self.cursor(selectors.price_history(slug), PriceChangeOut)
+
+
+class ProductImage(StaffView):
+    parser_classes = [MultiPartParser]
+
+    @operation(
+        "Set a product's picture (PNG, JPEG or WebP up to 5 MiB)",
+        operation_id="admin_products_image",
+        request={"multipart/form-data": ImageBody},
+        answers={200: StaffProductOut},
+        refusals=(400, 401, 403, 404, 413, 415),
+        tags=STAFF,
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        upload = self.body(request, ImageBody)["image"]
+        services.product_set_image(slug=slug, upload=upload, size=upload.size)
+        return Response(self.product(slug))

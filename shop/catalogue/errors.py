@@ -1,0 +1,52 @@
+"""Refusals of the catalogue."""
+
+from common.errors import Invalid, NotFound, TooLarge
+
+
+class NoSuchProduct(NotFound):
+    title = "There is no such product."
+
+
+class FieldRefused(Invalid):
+    """A 400 about one field, in the shape that serializers give."""
+
+    field: str
+
+    def __init__(self, field: str = "") -> None:
+        name = field or self.field
+        item = {"field": name, "code": self.code, "detail": self.title}
+        super().__init__(f"{name}: {self.title}", errors=[item])
+
+
+class SlugTaken(FieldRefused):
+    code, field = "slug_taken", "slug"
+    title = "Another product has this slug."
+
+
+class SkuTaken(FieldRefused):
+    code, field = "sku_taken", "sku"
+    title = "Another product has this SKU."
+
+
+class NoSuchCategory(FieldRefused):
+    code, field = "unknown_category", "category"
+    title = "There is no such category."
+
+
+class WindowReversed(FieldRefused):
+    code, field = "window_reversed", "discount_ends_at"
+    title = "The discount must end after it starts."
+
+
+class NotAPicture(FieldRefused):
+    code, field = "invalid_image", "image"
+    title = "Send an undamaged PNG, JPEG or WebP picture."
+
+
+class TooManyPixels(FieldRefused):
+    code, field = "too_many_pixels", "image"
+    title = "The picture must have at most 24 million pixels."
+
+
+class PictureTooLarge(TooLarge):
+    title = "A picture may be up to 5 MiB."

@@ -1,0 +1,178 @@
+"""Writes of the catalogue: products, their prices and their pictures."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import IO, Any, Required, TypedDict
+
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from common import clock
+from common.db import transactional
+from common.idempotency.services import bind
+from shop.catalogue import images, locks, rules
+from shop.catalogue.errors import (
+    NoSuchCategory,
+    NoSuchProduct,
+    SkuTaken,
+    SlugTaken,
+    WindowReversed,
+)
+from shop.catalogue.models import Category, PriceChange, Product
+from shop.inventory.services import stock_open
+
+
+class Changes(TypedDict, total=False):
+    """Fields to write; `category` is a slug or None, `list_price` in minor units."""
+
+    name: str
+    sku: str
+    slug: str
+    description: str
+    category: str | None
+    list_price: int
+    discount_percent: int
+    discount_starts_at: datetime | None
+    discount_ends_at: datetime | None
+    discount_members_only: bool
+
+
+class Draft(Changes, total=False):
+    """A product to be; without a slug it gets one from its name."""
+
+    name: Required[str]  # type: ignore[misc]
+    sku: Required[str]  # type: ignore[misc]
+    list_price: Required[int]  # type: ignore[misc]
+
+
+@transactional
+def product_create(*, draft: Draft, actor_id: int | None) -> Product:
+    """A new product with no stock yet.
+
+    Raises SlugTaken, SkuTaken, NoSuchCategory or WindowReversed.
+    """
+    uid = uuid.uuid4()
+    bind(str(uid), status=201)
+    now = clock.now()
+    slug = draft.get("slug") or _free_slug(draft["name"], draft["sku"])
+    product = Product(uid=uid, created_at=now)
+    _assign(product, {**draft, "slug": slug})
+    _store(product, now)
+    stock_open(product_id=product.pk)
+    _note_price(product, actor_id, now)
+    return product
+
+
+@transactional
+def product_update(*, slug: str, changes: Changes, actor_id: int | None) -> Product:
+    """Write the fields given, leave the others. Raises NoSuchProduct, or as `product_create`."""
+    product = locks.product(slug)
+    before = product.terms
+    now = clock.now()
+    _assign(product, changes)
+    _store(product, now)
+    if product.terms != before:
+        _note_price(product, actor_id, now)
+    return product
+
+
+@transactional
+def product_archive(*, slug: str) -> None:
+    """Take a product off sale; its orders and its history stay. Archiving again changes nothing."""
+    now = clock.now()
+    live = Product.objects.filter(slug=slug, archived_at=None)
+    if live.update(archived_at=now, updated_at=now) == 0:
+        _require(slug)
+
+
+@transactional
+def product_restore(*, slug: str) -> None:
+    """Put an archived product on sale again."""
+    archived = Product.objects.filter(slug=slug, archived_at__isnull=False)
+    if archived.update(archived_at=None, updated_at=clock.now()) == 0:
+        _require(slug)
+
+
+def product_set_image(*, slug: str, upload: IO[bytes], size: int) -> None:
+    """Replace the picture. Raises NoSuchProduct, PictureTooLarge, NotAPicture, TooManyPixels."""
+    _require(slug)
+    # Decoding takes a second at worst: outside the transaction.
+    image = images.keep(upload, size)
+    try:
+        old = _swap_image(slug, image)
+    except Exception:
+        images.discard(image)
+        raise
+    images.discard(old)
+
+
+@transactional
+def _swap_image(slug: str, image: str) -> str:
+    product = locks.product(slug)
+    old, product.image = product.image, image
+    product.updated_at = clock.now()
+    product.save(update_fields=["image", "updated_at"])
+    return old
+
+
+def _require(slug: str) -> None:
+    if not Product.objects.filter(slug=slug).exists():
+        raise NoSuchProduct
+
+
+def _free_slug(name: str, sku: str) -> str:
+    """From the name, with the SKU behind it where the name alone is taken or has no letter."""
+    plain = slugify(name)[:80].strip("-")
+    if plain and not Product.objects.filter(slug=plain).exists():
+        return plain
+    return slugify(f"{plain[:40]} {sku}")
+
+
+def _assign(product: Product, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(product, name, _category(value) if name == "category" else value)
+    if not rules.is_ordered(product.discount_starts_at, product.discount_ends_at):
+        raise WindowReversed
+
+
+def _category(slug: str | None) -> Category | None:
+    found = Category.objects.filter(slug=slug).first() if slug is not None else None
+    if slug is not None and found is None:
+        raise NoSuchCategory
+    return found
+
+
+def _store(product: Product, now: datetime) -> None:
+    """Save; a slug or SKU that another product has is found by the constraint, not beforehand."""
+    product.updated_at = now
+    try:
+        with transaction.atomic():
+            product.save()
+    except IntegrityError:
+        _refuse_taken(product)
+        raise
+
+
+def _refuse_taken(product: Product) -> None:
+    others = Product.objects.exclude(pk=product.pk)
+    if others.filter(slug=product.slug).exists():
+        raise SlugTaken
+    if others.filter(sku=product.sku).exists():
+        raise SkuTaken
+
+
+def _note_price(product: Product, actor_id: int | None, now: datetime) -> None:
+    terms = product.terms
+    PriceChange.objects.create(
+        product=product,
+        actor_id=actor_id,
+        changed_at=now,
+        price=rules.price(terms, member=False, at=now),
+        member_price=rules.price(terms, member=True, at=now),
+        list_price=terms.list_price,
+        discount_percent=terms.percent,
+        discount_starts_at=terms.starts_at,
+        discount_ends_at=terms.ends_at,
+        discount_members_only=terms.members_only,
+    )
