@@ -1,5 +1,7 @@
 """`Authorization: Bearer <access>` for the API."""
 
+from typing import cast
+
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
@@ -25,3 +27,8 @@ class AccessTokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="api"'
+
+
+def principal(request: Request) -> Principal:
+    """`request.user` of a view that only the signed-in may call."""
+    return cast(Principal, request.user)

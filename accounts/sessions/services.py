@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from accounts.sessions import locks, selectors, store, tokens
@@ -76,19 +76,24 @@ def session_refresh(*, refresh: str) -> TokenPair:
 @transactional
 def _rotate(claims: Claims) -> TokenPair | None:
     pair, jti = tokens.issue(claims.family)
-    active = User.objects.filter(pk=OuterRef("user_id"), is_active=True)
-    won = RefreshFamily.objects.filter(
-        Exists(active),
-        uid=claims.family,
-        current_jti=jti_hash(claims.jti),
-        revoked_at=None,
-        expires_at__gt=Now(),
-    ).update(
+    won = _refreshable(claims).update(
         current_jti=jti_hash(jti),
         rotated_at=Now(),
         expires_at=Now() + settings.REFRESH_TOKEN_LIFETIME,
     )
     return pair if won else None
+
+
+def _refreshable(claims: Claims) -> QuerySet[RefreshFamily]:
+    """The claims' family while it lives and they are its newest: the condition of the UPDATE."""
+    active = User.objects.filter(pk=OuterRef("user_id"), is_active=True)
+    return RefreshFamily.objects.filter(
+        Exists(active),
+        uid=claims.family,
+        current_jti=jti_hash(claims.jti),
+        revoked_at=None,
+        expires_at__gt=Now(),
+    )
 
 
 def session_verify(*, token: str) -> None:

@@ -29,7 +29,7 @@ class _Access(_Signed):
     token_type = ACCESS
 
     @property
-    def lifetime(self) -> timedelta:
+    def lifetime(self) -> timedelta:  # type: ignore[override]
         return settings.ACCESS_TOKEN_LIFETIME
 
 
@@ -37,7 +37,7 @@ class _Refresh(_Signed):
     token_type = REFRESH
 
     @property
-    def lifetime(self) -> timedelta:
+    def lifetime(self) -> timedelta:  # type: ignore[override]
         return settings.REFRESH_TOKEN_LIFETIME
 
 

@@ -1,0 +1,96 @@
+"""Register, sign in, refresh, verify, sign out.
+
+No authentication class: an expired access token in the header must hinder none of these.
+"""
+
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.sessions import services
+from accounts.sessions.serializers import (
+    CredentialsIn,
+    Nothing,
+    PairOut,
+    RefreshIn,
+    RegisteredOut,
+    VerifyIn,
+)
+from accounts.users.serializers import RegisterIn
+from accounts.users.services import user_register
+from common.api.docs import operation
+from common.api.views import ApiView
+
+
+class OpenView(ApiView):
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+
+class Register(OpenView):
+    @operation(
+        "Register, and sign in",
+        request=RegisterIn,
+        answers={201: RegisteredOut},
+        refusals=(400, 413, 415),
+        tags=["accounts"],
+    )
+    def post(self, request: Request) -> Response:
+        user = user_register(**self.body(request, RegisterIn))
+        pair = services.session_start(user_id=user.pk)
+        made = {"user": user, "access": pair.access, "refresh": pair.refresh}
+        return Response(RegisteredOut(made).data, status=201)
+
+
+class SignIn(OpenView):
+    @operation(
+        "Sign in by e-mail or username",
+        request=CredentialsIn,
+        answers={200: PairOut},
+        refusals=(400, 401, 413, 415),
+        tags=["accounts"],
+    )
+    def post(self, request: Request) -> Response:
+        return Response(PairOut(services.session_open(**self.body(request, CredentialsIn))).data)
+
+
+class Refresh(OpenView):
+    @operation(
+        "Exchange a refresh token for a new pair",
+        description="Each refresh token works once; using one again ends the whole session.",
+        request=RefreshIn,
+        answers={200: PairOut},
+        refusals=(400, 401, 413, 415),
+        tags=["accounts"],
+    )
+    def post(self, request: Request) -> Response:
+        return Response(PairOut(services.session_refresh(**self.body(request, RefreshIn))).data)
+
+
+class Verify(OpenView):
+    @operation(
+        "Whether an access or refresh token could be used now",
+        request=VerifyIn,
+        answers={200: Nothing},
+        refusals=(400, 401, 413, 415),
+        tags=["accounts"],
+    )
+    def post(self, request: Request) -> Response:
+        services.session_verify(**self.body(request, VerifyIn))
+        return Response({})
+
+
+class SignOut(OpenView):
+    @operation(
+        "Sign out: the session and its access tokens end at once",
+        request=RefreshIn,
+        answers={204: None},
+        refusals=(400, 401, 413, 415),
+        tags=["accounts"],
+    )
+    def post(self, request: Request) -> Response:
+        services.session_close(**self.body(request, RefreshIn))
+        return Response(status=204)

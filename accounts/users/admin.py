@@ -1,0 +1,66 @@
+"""Users in the Django admin. Rows are deactivated, never deleted: orders refer to them."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from accounts.users import services
+from accounts.users.models import User
+
+# Whoever could write these could make themselves superuser.
+POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+class UserAddForm(AdminUserCreationForm):
+    class Meta:
+        model = User
+        fields = ("email", "username", "name")
+
+
+@admin.register(User)
+class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Everything is saved by the services, which end or refresh sessions with it."""
+
+    list_display = ("email", "username", "name", "is_active", "is_staff", "joined_at")
+    list_filter = ("is_active", "is_staff", "is_superuser", "joined_at")
+    search_fields = ("email", "username", "name", "uid")
+    ordering = ("-pk",)
+    readonly_fields = ("uid", "joined_at", "last_login")
+    filter_horizontal = ("groups", "user_permissions")
+    fields = ("uid", "email", "username", "name", "is_active", *POWERS, "joined_at", "last_login")
+    add_fields = ("email", "username", "name", "usable_password", "password1", "password2")
+    actions = ("deactivate",)
+
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        return self.fields if obj else self.add_fields
+
+    def get_form(
+        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
+    ) -> type[ModelForm]:  # type: ignore[type-arg]
+        return super().get_form(
+            request, obj, change, **(kwargs if obj else {**kwargs, "form": UserAddForm})
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        mine = self.readonly_fields
+        return mine if request.user.is_superuser else (*mine, *POWERS)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        protected = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return allowed and not protected
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        services.user_save(user=obj, changed=form.changed_data)
+
+    @admin.action(description="Deactivate, and end their sessions", permissions=["change"])
+    def deactivate(self, request: HttpRequest, queryset: Any) -> None:
+        for user in queryset.order_by("pk"):
+            if self.has_change_permission(request, user):
+                services.user_deactivate(user_id=user.pk)
