@@ -43,7 +43,7 @@ check: .venv/.full ## style, types, layers, migrations, deployment checks, API s
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy .
-	MYPYPATH=.ci $(PY) -m mypy --strict --config-file= .ci/servers.py
+	MYPYPATH=.ci $(PY) -m mypy --strict --config-file= .ci/servers.py .ci/buy_lamp.py docker/alive.py
 	.venv/bin/lint-imports
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py check --fail-level WARNING
