@@ -24,7 +24,7 @@ _FIELDS = (
 )
 
 
-class ProductForm(forms.ModelForm[Product]):
+class ProductForm(forms.ModelForm):  # type: ignore[type-arg]
     """The list price in dollars instead of cents."""
 
     price = forms.DecimalField(
@@ -52,7 +52,7 @@ class ProductForm(forms.ModelForm[Product]):
         }
 
 
-class PriceHistoryInline(admin.TabularInline[PriceChange, Product]):
+class PriceHistoryInline(admin.TabularInline):  # type: ignore[type-arg]
     model = PriceChange
     verbose_name_plural = "price history"
     fields = readonly_fields = (
@@ -76,7 +76,7 @@ class PriceHistoryInline(admin.TabularInline[PriceChange, Product]):
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin[Product]):
+class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = ProductForm
     fields = ("name", "sku", "slug", "description", "category", "price", *_FIELDS[4:])
     prepopulated_fields = {"slug": ("name",)}
@@ -118,7 +118,7 @@ class ProductAdmin(admin.ModelAdmin[Product]):
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin[Category]):
+class CategoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("name", "slug")
     list_display = ("name", "slug", "position")
     prepopulated_fields = {"slug": ("name",)}
