@@ -71,7 +71,7 @@ clean: ## remove environments and caches; the shop's own state in var/ stays
 	@touch $@
 
 # The full set contains the embedded one.
-.venv/.full: requirements.txt .ci/compiler | .venv/bin/python
+.venv/.full: requirements.txt | .venv/bin/python
 	@.ci/compiler $(PY)
 	@echo "Installing the packages of requirements.txt into .venv (once; a minute or two)"
 	@$(PIP) -r requirements.txt | { $(DOTS); }
