@@ -56,3 +56,12 @@ def transactional(func: Callable[P, R]) -> Callable[P, R]:
 def _pause(attempt: int) -> None:
     # Without jitter the same two transactions meet again in the same order.
     time.sleep(random.uniform(0.005, 0.02) * 2**attempt)
+
+
+def isolation_is_right() -> bool:
+    """READ COMMITTED on MySQL: under REPEATABLE READ a conditional update decides on old rows."""
+    if connection.vendor != "mysql":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@transaction_isolation")
+        return bool(cursor.fetchone()[0] == "READ-COMMITTED")

@@ -1,18 +1,26 @@
 """Model fields that behave the same on MySQL and SQLite."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 DIGITS: Final = 65
 
+# Django's fields take type parameters only in the stubs.
+if TYPE_CHECKING:
+    IntegerColumn = models.Field[int, int]
+    BigIntegerColumn = models.BigIntegerField[int, int]
+else:
+    IntegerColumn = models.Field
+    BigIntegerColumn = models.BigIntegerField
 
-class MinorUnitsField(models.BigIntegerField[int, int]):
+
+class MinorUnitsField(BigIntegerColumn):
     """Money in minor units (cents); always beside a currency column."""
 
 
-class BaseUnitsField(models.Field[int, int]):
+class BaseUnitsField(IntegerColumn):
     """A non-negative integer of up to 65 digits: coin amounts in base units (wei), or minor units.
 
     DECIMAL(65,0) on MySQL. On SQLite zero-padded text of fixed width, because a DECIMAL column

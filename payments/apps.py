@@ -1,4 +1,4 @@
-"""App configuration."""
+"""App configuration: which ways to pay there are."""
 
 from django.apps import AppConfig
 
@@ -6,3 +6,11 @@ from django.apps import AppConfig
 class PaymentsConfig(AppConfig):
     name = "payments"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Models can be imported only once the apps are ready.
+        from payments.intake import ports  # noqa: PLC0415
+        from payments.intake.rules import Method  # noqa: PLC0415
+        from payments.stripe.port import StripeGateway  # noqa: PLC0415
+
+        ports.register(Method.STRIPE, StripeGateway())

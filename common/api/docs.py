@@ -2,9 +2,17 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    inline_serializer,
+)
+from rest_framework import serializers
 
 from common.api.serializers import Problem
+
+Out = type[serializers.BaseSerializer[Any]]
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -26,6 +34,22 @@ _MEANING = {
     429: "Too many requests; see `Retry-After`.",
     503: "Too busy; see `Retry-After`.",
 }
+
+
+def page_of(out: Out) -> Any:
+    """The answer of `ApiView.pages`."""
+    return _list_of(out, "Page", {"count": serializers.IntegerField()})
+
+
+def cursor_of(out: Out) -> Any:
+    """The answer of `ApiView.cursor`."""
+    return _list_of(out, "List", {})
+
+
+def _list_of(out: Out, suffix: str, fields: dict[str, Any]) -> Any:
+    links = {name: serializers.URLField(allow_null=True) for name in ("next", "previous")}
+    name = out.__name__.removesuffix("Out") + suffix
+    return inline_serializer(name, {**fields, **links, "results": out(many=True)})
 
 
 def operation(

@@ -1,5 +1,6 @@
 """The view every API route is made of."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.db.models import QuerySet
@@ -11,6 +12,12 @@ from rest_framework.views import APIView
 from common.api.pagination import Cursor, Pages
 
 S = TypeVar("S", bound="Serializer[Any]")
+Out = type[BaseSerializer[Any]]
+WithPage = Callable[[list[Any]], dict[str, Any]]
+
+
+def _nothing(_: list[Any]) -> dict[str, Any]:
+    return {}
 
 
 class ApiView(APIView):
@@ -28,18 +35,30 @@ class ApiView(APIView):
         bound.is_valid(raise_exception=True)
         return dict(bound.validated_data)
 
-    def pages(self, rows: QuerySet[Any], out: type[BaseSerializer[Any]], **context: Any) -> Response:
-        return self._paginated(Pages(), rows, out, context)
+    def pages(
+        self, rows: QuerySet[Any], out: Out, *, with_page: WithPage = _nothing, **context: Any
+    ) -> Response:
+        """A counted page; `with_page` reads once what all rows of the page need."""
+        return self._paginated(Pages(), rows, out, with_page, context)
 
     def cursor(
-        self, rows: QuerySet[Any], out: type[BaseSerializer[Any]], ordering: Any = "-pk", **context: Any
+        self,
+        rows: QuerySet[Any],
+        out: Out,
+        *,
+        ordering: Any = "-pk",
+        with_page: WithPage = _nothing,
+        **context: Any,
     ) -> Response:
+        """A page by cursor; `ordering` must be a total order that an index has."""
         paginator = Cursor()
         paginator.ordering = ordering
-        return self._paginated(paginator, rows, out, context)
+        return self._paginated(paginator, rows, out, with_page, context)
 
     def _paginated(
-        self, paginator: Any, rows: Any, out: type[BaseSerializer[Any]], context: dict[str, Any]
+        self, paginator: Any, rows: Any, out: Out, with_page: WithPage, context: dict[str, Any]
     ) -> Response:
         page = paginator.paginate_queryset(rows, self.request, view=self)
-        return paginator.get_paginated_response(out(page, many=True, context=context).data)
+        rendered = out(page, many=True, context={**context, **with_page(page)})
+        response: Response = paginator.get_paginated_response(rendered.data)
+        return response

@@ -122,6 +122,13 @@ def bind(object_ref: str, *, status: int) -> None:
         raise KeyInUse(retry_after=1)
 
 
+def unbind() -> None:
+    """Undo `bind` where the call turns out to be refused in a way that is not stored."""
+    claim = _current.get()
+    if claim is not None:
+        _own(claim).update(state=State.RUNNING, status=None, object_ref="")
+
+
 def end_done(claim: Claim) -> bool:
     """Whether the call bound its object, once it has answered 2xx."""
     _current.set(None)

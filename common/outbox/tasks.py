@@ -6,6 +6,7 @@ from celery import Task, shared_task
 
 from common import context
 from common.outbox import services
+from common.outbox.errors import TryLater
 
 
 class OutboxTask(Task):  # type: ignore[type-arg]
@@ -27,6 +28,9 @@ class OutboxTask(Task):  # type: ignore[type-arg]
         token = context.request_id.set(message.request_id)
         try:
             result = self.run(*args, **kwargs)
+        except TryLater as error:
+            services.postpone(message, error)
+            return None
         except Exception as error:
             services.postpone(message, error)
             raise

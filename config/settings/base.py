@@ -80,14 +80,16 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+AUTHENTICATION_BACKENDS = ["accounts.users.backends.IdentifierBackend"]
+_VALIDATORS = "django.contrib.auth.password_validation."
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {
+        "NAME": _VALIDATORS + "UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "name", "email")},
+    },
+    {"NAME": _VALIDATORS + "MinimumLengthValidator"},
+    {"NAME": _VALIDATORS + "CommonPasswordValidator"},
+    {"NAME": _VALIDATORS + "NumericPasswordValidator"},
 ]
 
 REST_FRAMEWORK: dict[str, Any] = {
@@ -116,6 +118,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatus": "shop.orders.serializers.STATUSES",
+        "PaymentStatus": "payments.intake.serializers.STATUSES",
+        "RefundStatus": "payments.intake.serializers.REFUND_STATUSES",
+        "PaymentMethod": "payments.intake.serializers.METHODS",
+    },
 }
 
 # Access tokens are signed with a key of their own: leaking SECRET_KEY must not mint sessions.
@@ -154,6 +162,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "outbox": {"task": "common.outbox.sweep", "schedule": 2.0},
     "outbox-forget": {"task": "common.outbox.forget_done", "schedule": 3600.0},
     "idempotency-forget": {"task": "common.idempotency.forget_expired", "schedule": 600.0},
+    "sessions-forget": {"task": "accounts.sessions.forget_expired", "schedule": 3600.0},
     "orders-expire": {"task": "payments.checkout.expire_overdue", "schedule": 5.0},
     "stripe-poll": {"task": "payments.stripe.poll", "schedule": 15.0},
     "invariants": {"task": "config.check_invariants", "schedule": 900.0},

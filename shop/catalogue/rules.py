@@ -64,8 +64,8 @@ def lowest_public_price(history: Sequence[Change], *, until: datetime) -> int:
     """The lowest price anybody could have paid in the 30 days up to and including `until`.
 
     After Directive (EU) 2019/2161, art. 2 (1) (the "Omnibus" directive). `history` is in order of
-    time, starts with the terms in force 30 days ago (or with the product's first) and is not
-    empty; a discount that begins or ends between two changes counts although nothing was written.
+    time, reaches back to the terms in force 30 days ago (or to the first) and is not empty; a
+    discount that begins or ends between two changes counts although nothing was written.
     """
     since = until - LOOK_BACK
     ends: list[datetime | None] = [change.changed_at for change in history[1:]]
@@ -73,8 +73,8 @@ def lowest_public_price(history: Sequence[Change], *, until: datetime) -> int:
     return min(
         _lowest_within(change.terms, max(since, change.changed_at), end, until)
         for change, end in spans
-        # Two changes of one microsecond: nobody could pay the first one's price.
-        if end is None or change.changed_at < end
+        # Over before the 30 days began, or replaced in its own microsecond: nobody paid it.
+        if end is None or max(since, change.changed_at) < end
     )
 
 

@@ -82,7 +82,8 @@ class StockHold(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(quantity__gt=0), name="hold_not_empty"),
             models.CheckConstraint(
-                condition=Q(released_at=None, outcome="") | (Q(released_at__isnull=False) & ~Q(outcome="")),
+                condition=Q(released_at=None, outcome="")
+                | (Q(released_at__isnull=False) & ~Q(outcome="")),
                 name="hold_released_with_outcome",
             ),
         ]

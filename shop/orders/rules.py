@@ -1,8 +1,11 @@
 """What an order may become, and how its amounts are split. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from common.money import allocate
 
 
 class Status(StrEnum):
@@ -25,7 +28,7 @@ TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
     Status.CANCELLED: frozenset({Status.PAID}),
     Status.EXPIRED: frozenset({Status.PAID}),
     Status.PAID: frozenset({Status.PARTIALLY_REFUNDED, Status.REFUNDED}),
-    Status.PARTIALLY_REFUNDED: frozenset({Status.REFUNDED}),
+    Status.PARTIALLY_REFUNDED: frozenset({Status.PARTIALLY_REFUNDED, Status.REFUNDED}),
     Status.REFUNDED: frozenset(),
 }
 
@@ -42,9 +45,59 @@ def status_after_refund(total: int, refunded: int) -> Status:
     return Status.REFUNDED if refunded >= total else Status.PARTIALLY_REFUNDED
 
 
-def sum_quantities(lines: list[tuple[str, int]]) -> dict[str, int]:
+def sum_quantities(lines: Sequence[tuple[str, int]]) -> dict[str, int]:
     """Several lines of one product are one demand; checked apart, each could pass alone."""
     summed: dict[str, int] = {}
     for slug, quantity in lines:
         summed[slug] = summed.get(slug, 0) + quantity
     return summed
+
+
+@dataclass(frozen=True, slots=True)
+class LineLeft:
+    """What of an order line has not been refunded yet."""
+
+    line_id: int
+    slug: str
+    unit_price: int
+    quantity: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineShare:
+    """A refund's share of one line, in minor units and units."""
+
+    line_id: int
+    amount: int
+    quantity: int
+
+
+def refund_amount(left: Sequence[LineLeft], chosen: Mapping[str, int]) -> int:
+    """What `chosen` ({slug: quantity}) is worth, capped by what is left of each line."""
+    return sum(
+        min(line.unit_price * chosen[line.slug], line.amount)
+        for line in left
+        if line.slug in chosen
+    )
+
+
+def refund_shares(
+    left: Sequence[LineLeft], amount: int, chosen: Mapping[str, int]
+) -> list[LineShare]:
+    """Spread `amount` over the chosen lines, or over all of them, by what is left of each.
+
+    Every refund is spread, so that figures per product always add up to those per order. A refund
+    of all that is left returns every remaining unit.
+    """
+    lines = [line for line in left if not chosen or line.slug in chosen]
+    parts = allocate(amount, [line.amount for line in lines])
+    everything = amount == sum(line.amount for line in left)
+    return [
+        LineShare(line.line_id, part, _units(line, chosen, everything))
+        for line, part in zip(lines, parts, strict=True)
+    ]
+
+
+def _units(line: LineLeft, chosen: Mapping[str, int], everything: bool) -> int:
+    return line.quantity if everything and not chosen else chosen.get(line.slug, 0)

@@ -1,0 +1,24 @@
+"""App configuration: every feature's tasks are found once the apps are ready."""
+
+from django.apps import AppConfig
+
+from config.celery import app
+
+# Autodiscovery looks only at app packages; features are packages inside them.
+FEATURES = [
+    "common.outbox",
+    "common.idempotency",
+    "accounts.sessions",
+    "payments.checkout",
+    "payments.intake",
+    "payments.stripe",
+    "config",
+]
+
+
+class ConfigConfig(AppConfig):
+    name = "config"
+
+    def ready(self) -> None:
+        # Forced: the outbox looks tasks up by name, and lazy discovery would wait for a worker.
+        app.autodiscover_tasks(FEATURES, force=True)

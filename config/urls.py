@@ -1,0 +1,42 @@
+"""Every route."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+from django.views.static import serve
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from config import health
+from payments import urls as payments
+from shop import urls as shop
+
+api = [
+    path("auth/", include("accounts.urls")),
+    *shop.public,
+    *payments.public,
+    path("admin/", include([*shop.staff, *payments.staff])),
+]
+
+swagger = SpectacularSwaggerView.as_view(url_name="schema")
+redoc = SpectacularRedocView.as_view(url_name="schema")
+
+urlpatterns = [
+    path("", health.welcome),
+    path("livez", health.livez),
+    path("readyz", health.readyz),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include(api)),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", swagger),
+    path("swagger/", swagger),
+    path("api/redoc/", redoc),
+    path("redoc/", redoc),
+    path("webhooks/", include(payments.webhooks)),
+    # Uploaded pictures, re-encoded by us; a proxy in front may serve the folder itself.
+    path("media/<path:path>", serve, {"document_root": settings.MEDIA_ROOT}),
+]
+
+handler400 = "common.api.errors.bad_request"
+handler403 = "common.api.errors.forbidden"
+handler404 = "common.api.errors.not_found"
+handler500 = "common.api.errors.server_error"

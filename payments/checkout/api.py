@@ -1,0 +1,177 @@
+"""Orders with their payments."""
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.sessions.authentication import principal
+from common.api.docs import cursor_of, operation
+from common.api.idempotent import idempotent
+from common.api.permissions import IsStaff
+from common.api.views import ApiView
+from payments.checkout import selectors, services
+from payments.checkout.serializers import OrderIn, OrderWithPaymentOut, PayIn, SummaryOut
+from payments.intake import selectors as intake
+from payments.intake.api import payment_body
+from payments.intake.serializers import PaymentOut
+from shop.orders import selectors as orders
+from shop.orders import services as order_services
+from shop.orders.rules import sum_quantities
+from shop.orders.serializers import OrderQuery, StaffOrderQuery
+
+
+def _order_body(order: Any) -> Any:
+    return OrderWithPaymentOut(order, context={"joined": selectors.join([order])}).data
+
+
+def _own_order(request: Request, number: str) -> Any:
+    return _order_body(orders.order_of(principal(request).pk, number))
+
+
+def _any_order(_: Request, number: str) -> Any:
+    return _order_body(orders.order_by_number(number))
+
+
+def _own_payment(request: Request, uid: str) -> Any:
+    return payment_body(intake.payment_of(principal(request).pk, uid))
+
+
+def _joined(page: list[Any]) -> dict[str, Any]:
+    return {"joined": selectors.join(page)}
+
+
+class OrderList(ApiView):
+    @operation(
+        "The caller's orders, newest first",
+        answers={200: cursor_of(OrderWithPaymentOut)},
+        refusals=(400, 401),
+        parameters=(OrderQuery,),
+        tags=["orders"],
+    )
+    def get(self, request: Request) -> Response:
+        query = self.query(request, OrderQuery)
+        found = orders.orders_of(principal(request).pk, status=query.get("status"))
+        return self.cursor(found, OrderWithPaymentOut, with_page=_joined)
+
+    @operation(
+        "Place an order and open its payment",
+        answers={201: OrderWithPaymentOut},
+        refusals=(400, 401, 409),
+        keyed=True,
+        request=OrderIn,
+        tags=["orders"],
+    )
+    @idempotent(_own_order)
+    def post(self, request: Request) -> Response:
+        body = self.body(request, OrderIn)
+        lines = [(line["product"], line["quantity"]) for line in body["lines"]]
+        placed = services.order_place(
+            user_id=principal(request).pk,
+            quantities=sum_quantities(lines),
+            method=body["payment"]["method"],
+            expected_total=body.get("expected_total"),
+        )
+        return Response(_own_order(request, placed.order.number), status=201)
+
+
+class OrderDetail(ApiView):
+    @operation(
+        "One order", answers={200: OrderWithPaymentOut}, refusals=(401, 404), tags=["orders"]
+    )
+    def get(self, request: Request, number: str) -> Response:
+        return Response(_own_order(request, number))
+
+
+class CancelOrder(ApiView):
+    @operation(
+        "Cancel an unpaid order",
+        answers={200: OrderWithPaymentOut},
+        refusals=(401, 404, 409),
+        keyed=True,
+        request=None,
+        tags=["orders"],
+    )
+    @idempotent(_own_order)
+    def post(self, request: Request, number: str) -> Response:
+        user_id = principal(request).pk
+        services.order_cancel(order_id=orders.order_id(number, user_id=user_id), actor_id=user_id)
+        return Response(_own_order(request, number))
+
+
+class OrderPayments(ApiView):
+    @operation(
+        "Pay an open order another way",
+        answers={201: PaymentOut},
+        refusals=(400, 401, 404, 409),
+        keyed=True,
+        request=PayIn,
+        tags=["orders"],
+    )
+    @idempotent(_own_payment)
+    def post(self, request: Request, number: str) -> Response:
+        body = self.body(request, PayIn)
+        order_id = orders.order_id(number, user_id=principal(request).pk)
+        payment = services.payment_change(order_id=order_id, method=body["method"])
+        return Response(_own_payment(request, str(payment.uid)), status=201)
+
+
+class PurchaseSummary(ApiView):
+    @operation(
+        "All of the caller's purchases in figures",
+        answers={200: SummaryOut},
+        refusals=(401,),
+        tags=["purchases"],
+    )
+    def get(self, request: Request) -> Response:
+        return Response(SummaryOut(selectors.summary(principal(request).pk)).data)
+
+
+class StaffOrderList(ApiView):
+    permission_classes = [IsStaff]
+
+    @operation(
+        "All orders, newest first",
+        answers={200: cursor_of(OrderWithPaymentOut)},
+        refusals=(400, 401, 403),
+        parameters=(StaffOrderQuery,),
+        tags=["staff: orders"],
+    )
+    def get(self, request: Request) -> Response:
+        query = self.query(request, StaffOrderQuery)
+        found = orders.orders_all(
+            status=query.get("status"), fulfilment=query.get("fulfilment")
+        )
+        return self.cursor(found, OrderWithPaymentOut, with_page=_joined)
+
+
+class StaffOrderDetail(ApiView):
+    permission_classes = [IsStaff]
+
+    @operation(
+        "Any order",
+        answers={200: OrderWithPaymentOut},
+        refusals=(401, 403, 404),
+        tags=["staff: orders"],
+    )
+    def get(self, request: Request, number: str) -> Response:
+        return Response(_any_order(request, number))
+
+
+class FulfilOrder(ApiView):
+    permission_classes = [IsStaff]
+
+    @operation(
+        "Mark a paid order as delivered",
+        answers={200: OrderWithPaymentOut},
+        refusals=(401, 403, 404, 409),
+        keyed=True,
+        request=None,
+        tags=["staff: orders"],
+    )
+    @idempotent(_any_order)
+    def post(self, request: Request, number: str) -> Response:
+        order_services.order_fulfil(
+            order_id=orders.order_id(number), actor_id=principal(request).pk
+        )
+        return Response(_any_order(request, number))

@@ -1,0 +1,79 @@
+"""Orders with their payments, as clients see them."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from common.api.serializers import (
+    MoneyField,
+    StrictCharField,
+    StrictIntegerField,
+    StrictSerializer,
+)
+from payments.intake.serializers import METHODS, PaymentOut
+from shop.orders.models import Order
+from shop.orders.serializers import OrderOut
+
+
+class LineIn(StrictSerializer):
+    product = StrictCharField(max_length=100)
+    quantity = StrictIntegerField(min_value=1, max_value=10_000)
+
+
+class PayIn(StrictSerializer):
+    """`token` goes with `crypto`."""
+
+    method = serializers.ChoiceField(METHODS)
+    token = StrictCharField(max_length=16, required=False)
+
+
+class OrderIn(StrictSerializer):
+    lines = LineIn(many=True, allow_empty=False, max_length=100)
+    payment = PayIn()
+    expected_total = MoneyField(required=False)
+
+
+class OrderWithPaymentOut(OrderOut):
+    """An order with the payment that is open, or that paid it, or the newest."""
+
+    payment = serializers.SerializerMethodField()
+
+    @extend_schema_field(PaymentOut(allow_null=True))
+    def get_payment(self, order: Order) -> Any:
+        joined = self.context["joined"]
+        payment = joined.payments.get(order.pk)
+        return payment and PaymentOut(payment, context={"details": joined.details}).data
+
+
+class MethodOut(serializers.Serializer[Any]):
+    method = serializers.ChoiceField(METHODS)
+    payments = serializers.IntegerField()
+    spent = serializers.CharField()
+
+
+class MonthOut(serializers.Serializer[Any]):
+    month = serializers.CharField(help_text="YYYY-MM, UTC")
+    orders = serializers.IntegerField()
+    spent = serializers.CharField()
+
+
+class FavouriteOut(serializers.Serializer[Any]):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    quantity = serializers.IntegerField()
+
+
+class SummaryOut(serializers.Serializer[Any]):
+    currency = serializers.CharField()
+    orders = serializers.IntegerField()
+    items = serializers.IntegerField(help_text="units kept, after refunds")
+    paid = MoneyField(help_text="before refunds")
+    refunded = MoneyField()
+    spent = MoneyField(help_text="paid less refunded")
+    average_order_value = MoneyField(allow_null=True)
+    by_method = MethodOut(many=True)
+    by_month = MonthOut(many=True)
+    favourite_product = FavouriteOut(allow_null=True)
+
+

@@ -1,0 +1,155 @@
+"""Order and payment in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from django.conf import settings
+
+from common import ids
+from common.db import transactional
+from common.errors import InvalidTransition
+from common.idempotency.services import bind
+from payments.intake import locks as intake_locks
+from payments.intake import ports
+from payments.intake import services as intake
+from payments.intake.models import Payment
+from payments.intake.rules import Status as PaymentStatus
+from shop.inventory.errors import OutOfStock
+from shop.orders import locks as order_locks
+from shop.orders import selectors as order_reads
+from shop.orders import services as orders
+from shop.orders.models import Order
+from shop.orders.rules import Status
+
+SWEEP_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    order: Order
+    payment: Payment
+
+
+def order_place(
+    *,
+    user_id: int,
+    quantities: Mapping[str, int],
+    method: str,
+    expected_total: int | None = None,
+) -> Placed:
+    """Place an order and open its payment, together or not at all.
+
+    On shortage the overdue holds of the short products are released first, in transactions of
+    their own: their buyers' time is over, whether or not the sweep has come by. Raises OutOfStock,
+    UnknownProducts, PriceChanged, MethodUnavailable.
+    """
+    ports.gateway(method)
+    place = partial(
+        _place,
+        user_id=user_id,
+        quantities=quantities,
+        method=method,
+        expected_total=expected_total,
+    )
+    try:
+        placed = place()
+    except OutOfStock as shortage:
+        if not _expire(order_reads.overdue_order_ids_holding(shortage.product_ids)):
+            raise
+        placed = place()
+    # The provider is slow and may be down: never under a lock, and never a reason to lose the order.
+    ports.gateway(method).open(placed.payment.pk)
+    return placed
+
+
+@transactional
+def _place(
+    *, user_id: int, quantities: Mapping[str, int], method: str, expected_total: int | None
+) -> Placed:
+    number = ids.order_number()
+    bind(number, status=201)
+    order = orders.order_create(
+        number=number,
+        user_id=user_id,
+        quantities=quantities,
+        expected_total=expected_total,
+        hold_seconds=settings.ORDER_HOLD_SECONDS,
+    )
+    payment = _open_payment(order, method)
+    orders.order_hold_stock(order)
+    return Placed(order, payment)
+
+
+def _open_payment(order: Order, method: str) -> Payment:
+    return intake.payment_open(
+        order=order,
+        user_id=order.user_id,
+        method=method,
+        amount=order.total,
+        currency=order.currency,
+        expires_at=order.expires_at,
+    )
+
+
+@transactional
+def order_cancel(*, order_id: int, actor_id: int) -> None:
+    """Give up an unpaid order: its stock comes back, its payment is closed.
+
+    Raises InvalidTransition, also while a payment is being decided.
+    """
+    order = order_locks.order(order_id)
+    bind(order.number, status=200)
+    payment = intake_locks.open_payment(order)
+    if order.deadline_suspended:
+        raise InvalidTransition("payment", PaymentStatus.PROCESSING, PaymentStatus.EXPIRED)
+    orders.order_cancel(order, actor_id=actor_id)
+    if payment is not None:
+        intake.payment_close(payment, PaymentStatus.EXPIRED)
+
+
+def payment_change(*, order_id: int, method: str) -> Payment:
+    """Pay an open order another way: the earlier payment is replaced at once.
+
+    Raises InvalidTransition, MethodUnavailable.
+    """
+    ports.gateway(method)
+    payment = _change(order_id, method)
+    ports.gateway(method).open(payment.pk)
+    return payment
+
+
+@transactional
+def _change(order_id: int, method: str) -> Payment:
+    order = order_locks.order(order_id)
+    earlier = intake_locks.open_payment(order)
+    if order.status != Status.PENDING:
+        raise InvalidTransition("order", order.status, Status.PENDING)
+    if order.deadline_suspended:
+        raise InvalidTransition("payment", PaymentStatus.PROCESSING, PaymentStatus.REPLACED)
+    if earlier is not None:
+        intake.payment_close(earlier, PaymentStatus.REPLACED)
+    payment = _open_payment(order, method)
+    bind(str(payment.uid), status=201)
+    return payment
+
+
+def orders_expire() -> int:
+    """Expire every order whose deadline has passed; returns how many."""
+    return _expire(order_reads.overdue_order_ids(limit=SWEEP_LIMIT))
+
+
+def _expire(order_ids: list[int]) -> int:
+    return sum(order_expire(order_id=order_id) for order_id in order_ids)
+
+
+@transactional
+def order_expire(*, order_id: int) -> bool:
+    """Expire one order if it is due, and its payment with it; False the second time."""
+    order = order_locks.order(order_id)
+    payment = intake_locks.open_payment(order)
+    if not orders.order_expire(order):
+        return False
+    if payment is not None:
+        intake.payment_close(payment, PaymentStatus.EXPIRED)
+    return True

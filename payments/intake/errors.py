@@ -1,0 +1,37 @@
+"""Refusals of payments and refunds."""
+
+from common.errors import Conflict, Invalid
+from common.money import to_text
+
+
+class MethodUnavailable(Invalid):
+    """No gateway of this shop takes this method."""
+
+    code = "method_unavailable"
+    title = "This way to pay is not available."
+
+    def __init__(self, method: str) -> None:
+        detail = f"{method} is not available here."
+        super().__init__(
+            detail,
+            errors=[{"field": "payment.method", "code": self.code, "detail": detail}],
+        )
+
+
+class RefundExceedsCaptured(Conflict):
+    code = "refund_exceeds_captured"
+    title = "More than what is left to refund."
+
+    def __init__(self, left: int, currency: str) -> None:
+        text = to_text(left, currency)
+        super().__init__(f"{text} {currency} is left to refund.", left=text, currency=currency)
+
+
+class RefundLinesInvalid(Invalid):
+    code = "refund_lines_invalid"
+    title = "The lines do not fit the order."
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            detail, errors=[{"field": "lines", "code": self.code, "detail": detail}]
+        )

@@ -1,0 +1,70 @@
+"""The one payment state machine. Pure."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class Method(StrEnum):
+    STRIPE = "stripe"
+    CRYPTO = "crypto"
+    WALLET = "wallet"
+
+
+class Status(StrEnum):
+    AWAITING = "awaiting"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REPLACED = "replaced"
+    REVIEW = "review"
+    REFUNDED = "refunded"
+    REVERSED = "reversed"
+
+
+class Reason(StrEnum):
+    """Why a payment is in review."""
+
+    LATE = "late"
+    UNDERPAID = "underpaid"
+    OVERPAID = "overpaid"
+    MULTIPLE = "multiple"
+    WRONG_TOKEN = "wrong_token"  # noqa: S105
+    REORGED = "reorged"
+    STOCK_GONE = "stock_gone"
+    DISPUTED = "disputed"
+    FRAUD = "fraud"
+
+
+class RefundStatus(StrEnum):
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+OPEN: Final = frozenset({Status.AWAITING, Status.PROCESSING})
+GONE: Final = frozenset({Status.FAILED, Status.EXPIRED, Status.REPLACED})
+
+TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
+    Status.AWAITING: frozenset({Status.PROCESSING, Status.SUCCEEDED, Status.REVIEW, *GONE}),
+    Status.PROCESSING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.REVIEW}),
+    Status.SUCCEEDED: frozenset({Status.REFUNDED, Status.REVIEW}),
+    Status.FAILED: frozenset({Status.REVIEW}),
+    Status.EXPIRED: frozenset({Status.REVIEW}),
+    Status.REPLACED: frozenset({Status.REVIEW}),
+    Status.REVIEW: frozenset({Status.SUCCEEDED, Status.REFUNDED, Status.REVERSED}),
+    Status.REFUNDED: frozenset(),
+    Status.REVERSED: frozenset(),
+}
+
+
+def may_become(current: str, wanted: Status) -> bool:
+    return wanted in TRANSITIONS[Status(current)]
+
+
+def misfit(asked: int, received: int) -> Reason | None:
+    """Why a captured amount is not the one that was asked for, if it is not."""
+    if received == asked:
+        return None
+    return Reason.UNDERPAID if received < asked else Reason.OVERPAID

@@ -1,0 +1,109 @@
+"""Reads of payments and refunds."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from django.db.models import Count, QuerySet, Sum
+from django.shortcuts import get_object_or_404
+
+from payments.intake import ports
+from payments.intake.models import Payment, Refund, RefundLine
+from payments.intake.rules import OPEN, RefundStatus
+from shop.orders import selectors as orders
+from shop.orders.rules import BOUGHT, LineLeft
+
+
+def payments_of(user_id: int) -> QuerySet[Payment]:
+    return Payment.objects.filter(user_id=user_id).select_related("order")
+
+
+def payments_all(*, status: str | None = None, method: str | None = None) -> QuerySet[Payment]:
+    payments = Payment.objects.select_related("order", "user")
+    if status:
+        payments = payments.filter(status=status)
+    return payments.filter(method=method) if method else payments
+
+
+def payment_of(user_id: int, uid: str) -> Payment:
+    """One payment of this customer; another's raises Http404 like a missing one."""
+    return get_object_or_404(payments_of(user_id), uid=uid)
+
+
+def payment_by_uid(uid: str) -> Payment:
+    return get_object_or_404(payments_all(), uid=uid)
+
+
+def payment(pk: int) -> Payment:
+    return Payment.objects.select_related("order", "user").get(pk=pk)
+
+
+def current_payments(order_ids: Collection[int]) -> dict[int, Payment]:
+    """The open payment of each order, or else the one that paid it, or else the newest."""
+    found: dict[int, Payment] = {}
+    payments = Payment.objects.filter(order_id__in=order_ids).select_related("order")
+    for payment in payments.order_by("pk"):
+        kept = found.get(payment.order_id or 0)
+        if kept is None or _weight(payment) >= _weight(kept):
+            found[payment.order_id or 0] = payment
+    return found
+
+
+def _weight(payment: Payment) -> int:
+    return 2 if payment.status in OPEN else int(payment.captured > 0)
+
+
+def describe(payments: Collection[Payment]) -> dict[int, dict[str, Any]]:
+    """What each payment's gateway tells clients, by payment key: one query for each method."""
+    details: dict[int, dict[str, Any]] = {}
+    for method, gateway in ports.gateways().items():
+        mine = [payment for payment in payments if payment.method == method]
+        details.update(gateway.describe(mine) if mine else {})
+    return details
+
+
+def lines_refundable(payment: Payment) -> list[LineLeft]:
+    """What is left of each line of the payment's order, pending refunds taken off."""
+    if payment.order_id is None:
+        return []
+    pending = _pending_by_line(payment.order_id)
+    lines = orders.lines_left(payment.order_id)
+    return [
+        replace(
+            line,
+            amount=line.amount - pending.get(line.line_id, (0, 0))[0],
+            quantity=line.quantity - pending.get(line.line_id, (0, 0))[1],
+        )
+        for line in lines
+    ]
+
+
+def _pending_by_line(order_id: int) -> dict[int, tuple[int, int]]:
+    rows = RefundLine.objects.filter(
+        refund__payment__order_id=order_id, refund__status=RefundStatus.PENDING
+    ).values("order_line_id")
+    sums = rows.annotate(money=Sum("amount"), units=Sum("quantity"))
+    return {row["order_line_id"]: (row["money"], row["units"]) for row in sums}
+
+
+def refund_by_uid(uid: str) -> Refund:
+    return get_object_or_404(refunds_all(), uid=uid)
+
+
+def refund(pk: int) -> Refund:
+    return refunds_all().get(pk=pk)
+
+
+def refunds_all() -> QuerySet[Refund]:
+    return Refund.objects.select_related("payment__order").prefetch_related(
+        "lines__order_line__product"
+    )
+
+
+def paid_by_method(user_id: int) -> list[dict[str, Any]]:
+    """Per method: payments that bought something, gross and refunded, in minor units."""
+    paid = Payment.objects.filter(user_id=user_id, captured__gt=0, order__status__in=BOUGHT)
+    rows = paid.values("method").annotate(
+        payments=Count("pk"), paid=Sum("captured"), given_back=Sum("refunded")
+    )
+    return list(rows.order_by("method"))

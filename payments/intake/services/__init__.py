@@ -1,0 +1,26 @@
+"""Write use cases of the payment machine."""
+
+from payments.intake.services.moves import move, payment_close, record
+from payments.intake.services.refunds import refund_request, refund_settle
+from payments.intake.services.settle import (
+    Capture,
+    payment_mark_declined,
+    payment_mark_failed,
+    payment_mark_processing,
+    payment_open,
+    payment_settle,
+)
+
+__all__ = [
+    "Capture",
+    "move",
+    "payment_close",
+    "payment_mark_declined",
+    "payment_mark_failed",
+    "payment_mark_processing",
+    "payment_open",
+    "payment_settle",
+    "record",
+    "refund_request",
+    "refund_settle",
+]

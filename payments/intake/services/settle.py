@@ -1,0 +1,169 @@
+"""The payment machine: one function settles, whoever calls it.
+
+Webhook, confirm call, poll and chain watcher all end in `payment_settle`, which locks the order
+and the payment and does nothing the second time.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import transaction
+
+from common.db import transactional
+from common.outbox.services import enqueue
+from payments.intake import locks, ports, rules
+from payments.intake.locks import Locked
+from payments.intake.models import Payment, PaymentEvent
+from payments.intake.rules import OPEN, Reason, Status
+from payments.intake.services.moves import move, payment_close, record
+from payments.intake.services.refunds import refund_back
+from shop.inventory.errors import OutOfStock
+from shop.orders import services as orders
+from shop.orders.models import Order
+from shop.orders.rules import BOUGHT
+
+# Long enough for the request that wrote it to open the payment at the provider by itself.
+OPEN_TASK_DELAY: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Money that a provider says has come in, in minor units; `reference` is the provider's."""
+
+    amount: int
+    currency: str
+    reference: str
+
+
+def payment_open(
+    *,
+    user_id: int,
+    method: str,
+    amount: int,
+    currency: str,
+    expires_at: datetime,
+    order: Order | None = None,
+) -> Payment:
+    """Write a payment, the open one of its order. Raises MethodUnavailable."""
+    gateway = ports.gateway(method)
+    payment = Payment.objects.create(
+        order=order,
+        user_id=user_id,
+        method=method,
+        amount=amount,
+        currency=currency,
+        expires_at=expires_at,
+        open_for=order.pk if order else None,
+    )
+    record(payment, "opened", amount=amount)
+    enqueue(gateway.open_task, delay=OPEN_TASK_DELAY, payment_id=payment.pk)
+    return payment
+
+
+@transactional
+def payment_settle(*, payment_id: int, capture: Capture) -> bool:
+    """Count money in, once for each provider reference; True where it changed anything.
+
+    An open payment succeeds and its order is paid; money for a gone one is late money.
+    """
+    found = locks.payment(payment_id)
+    payment = found.payment
+    once = f"capture:{payment.method}:{capture.reference}"
+    if PaymentEvent.objects.filter(once=once).exists():
+        return False
+    record(payment, "captured", amount=capture.amount, currency=capture.currency, once=once)
+    payment.captured += capture.amount
+    payment.save(update_fields=["captured"])
+    misfit = rules.misfit(payment.amount, capture.amount)
+    if misfit or capture.currency != payment.currency:
+        _review(found, misfit or Reason.WRONG_TOKEN)
+    elif payment.status in OPEN:
+        _succeed(found)
+    else:
+        _settle_late(found, capture.amount)
+    return True
+
+
+def _succeed(found: Locked) -> None:
+    if found.order is not None:
+        orders.order_mark_paid(found.order)
+    move(found.payment, Status.SUCCEEDED)
+
+
+def _settle_late(found: Locked, amount: int) -> None:
+    """Money for a payment that was given up: use it if the order can still be had, else refund."""
+    reason = _why_not_usable(found)
+    _review(found, reason or Reason.LATE)
+    if reason is None:
+        move(found.payment, Status.SUCCEEDED)
+    else:
+        refund_back(found, amount=amount, reason=f"automatic: {reason}")
+
+
+def _why_not_usable(found: Locked) -> Reason | None:
+    order = found.order
+    if order is None:
+        return None
+    if order.status in BOUGHT:
+        return Reason.MULTIPLE
+    other = locks.open_payment(order)
+    if other is not None:
+        payment_close(other, Status.REPLACED)
+    try:
+        with transaction.atomic():
+            orders.order_mark_paid(order, reason="late payment")
+    except OutOfStock:
+        order.refresh_from_db()
+        return Reason.STOCK_GONE
+    return None
+
+
+def _review(found: Locked, reason: Reason) -> None:
+    found.payment.reason = reason
+    move(found.payment, Status.REVIEW, reason=reason)
+    if found.order is not None and found.order.deadline_suspended:
+        orders.order_suspend_deadline(found.order, suspended=False)
+
+
+@transactional
+def payment_mark_processing(*, payment_id: int) -> bool:
+    """The provider is deciding; the order does not expire until it has."""
+    found = locks.payment(payment_id)
+    if found.payment.status != Status.AWAITING:
+        return False
+    move(found.payment, Status.PROCESSING)
+    if found.order is not None:
+        orders.order_suspend_deadline(found.order, suspended=True)
+    return True
+
+
+@transactional
+def payment_mark_declined(*, payment_id: int, error: dict[str, Any]) -> bool:
+    """A refused card: another may be tried while it waits; a payment under way has failed."""
+    found = locks.payment(payment_id)
+    payment = found.payment
+    if payment.status not in OPEN:
+        return False
+    payment.last_error = error
+    payment.save(update_fields=["last_error"])
+    record(payment, "declined", data=error)
+    if payment.status == Status.PROCESSING:
+        payment_close(payment, Status.FAILED)
+    if found.order is not None:
+        orders.order_suspend_deadline(found.order, suspended=False)
+    return True
+
+
+@transactional
+def payment_mark_failed(*, payment_id: int, error: dict[str, Any]) -> bool:
+    """The provider has ended it; the order may still be paid another way."""
+    found = locks.payment(payment_id)
+    if found.payment.status not in OPEN:
+        return False
+    found.payment.last_error = error
+    found.payment.save(update_fields=["last_error"])
+    payment_close(found.payment, Status.FAILED)
+    if found.order is not None:
+        orders.order_suspend_deadline(found.order, suspended=False)
+    return True

@@ -1,0 +1,206 @@
+"""The only place that talks to Stripe, through stripe-python.
+
+Never call any of this inside a transaction. Every call may raise Unreachable (outcome unknown) or
+Refused (asking again gives the same).
+"""
+
+import functools
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import stripe
+from django.conf import settings
+
+from payments.stripe import rules
+from payments.stripe.errors import BadSignature, Declined, Refused, Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A PaymentIntent; `received` in minor units of `currency` (upper case)."""
+
+    id: str
+    status: str
+    client_secret: str
+    received: int
+    currency: str
+    error: dict[str, Any] | None
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRefund:
+    """A Refund; `status` is Stripe's: pending, requires_action, succeeded, failed, canceled."""
+
+    id: str
+    status: str
+    failure: str
+
+
+@functools.lru_cache(maxsize=4)
+def _client(key: str, base: str, version: str, timeout: float) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        key,
+        base_addresses={"api": base},
+        stripe_version=version,
+        http_client=stripe.RequestsClient(timeout=timeout),
+        # A retry keeps its idempotency key, so a lost answer does not charge twice.
+        max_network_retries=1,
+    )
+
+
+def client() -> stripe.StripeClient:
+    return _client(
+        settings.STRIPE_SECRET_KEY,
+        settings.STRIPE_API_BASE,
+        settings.STRIPE_API_VERSION,
+        settings.STRIPE_TIMEOUT_SECONDS,
+    )
+
+
+@contextmanager
+def _answers() -> Iterator[None]:
+    """Stripe's exceptions as ours: declined, refused, or nobody knows."""
+    try:
+        yield
+    except stripe.CardError as error:
+        raise Declined(_card_error(error)) from error
+    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as error:
+        raise Unreachable(type(error).__name__) from error
+    except stripe.IdempotencyError as error:
+        raise Unreachable("idempotency") from error
+    except stripe.StripeError as error:
+        # A concurrent call with the same key is answered 409: its outcome is the other call's.
+        if error.http_status == 409 or (error.http_status or 500) >= 500:
+            raise Unreachable(type(error).__name__) from error
+        raise Refused(error.code or "invalid_request", error.user_message or "refused") from error
+
+
+def _card_error(error: stripe.CardError) -> dict[str, Any]:
+    found = error.error
+    return {
+        "code": error.code or "card_declined",
+        "decline_code": getattr(found, "decline_code", None),
+        "message": error.user_message or "The card was declined.",
+    }
+
+
+def create_customer(*, email: str, user_uid: str) -> str:
+    with _answers():
+        customer = client().v1.customers.create(
+            {"email": email, "metadata": {"user": user_uid}},
+            {"idempotency_key": f"customer-{user_uid}"},
+        )
+    return str(customer.id)
+
+
+def create_intent(
+    *, payment_uid: str, amount: int, currency: str, customer: str, metadata: dict[str, str]
+) -> Intent:
+    with _answers():
+        intent = client().v1.payment_intents.create(
+            {
+                "amount": amount,
+                "currency": currency.lower(),
+                "customer": customer,
+                "payment_method_types": ["card"],
+                "metadata": metadata,
+            },
+            {"idempotency_key": f"intent-{payment_uid}"},
+        )
+    return _intent(intent)
+
+
+def retrieve_intent(intent_id: str) -> Intent:
+    with _answers():
+        return _intent(client().v1.payment_intents.retrieve(intent_id))
+
+
+def confirm_intent(intent_id: str, *, payment_method: str, idempotency_key: str) -> Intent:
+    """Raises Declined as well."""
+    with _answers():
+        intent = client().v1.payment_intents.confirm(
+            intent_id,
+            {"payment_method": payment_method},
+            {"idempotency_key": idempotency_key},
+        )
+    return _intent(intent)
+
+
+def cancel_intent(intent_id: str) -> Intent:
+    with _answers():
+        return _intent(client().v1.payment_intents.cancel(intent_id))
+
+
+def _intent(intent: stripe.PaymentIntent) -> Intent:
+    error = intent.last_payment_error
+    return Intent(
+        id=intent.id,
+        status=intent.status,
+        client_secret=intent.client_secret or "",
+        received=intent.amount_received or 0,
+        currency=intent.currency.upper(),
+        error=_last_error(error) if error else None,
+        metadata=dict(intent.metadata.to_dict()) if intent.metadata else {},
+    )
+
+
+def _last_error(error: Any) -> dict[str, Any]:
+    return {
+        "code": getattr(error, "code", None),
+        "decline_code": getattr(error, "decline_code", None),
+        "message": getattr(error, "message", None),
+    }
+
+
+def create_refund(*, refund_uid: str, intent_id: str, amount: int) -> ProviderRefund:
+    with _answers():
+        refund = client().v1.refunds.create(
+            {
+                "payment_intent": intent_id,
+                "amount": amount,
+                "metadata": {"refund": refund_uid},
+            },
+            {"idempotency_key": f"refund-{refund_uid}"},
+        )
+    return _refund(refund)
+
+
+def retrieve_refund(refund_id: str) -> ProviderRefund:
+    with _answers():
+        return _refund(client().v1.refunds.retrieve(refund_id))
+
+
+def _refund(refund: stripe.Refund) -> ProviderRefund:
+    return ProviderRefund(
+        id=refund.id,
+        status=refund.status or "pending",
+        failure=getattr(refund, "failure_reason", None) or "",
+    )
+
+
+def verify_event(payload: bytes, signature: str) -> dict[str, Any]:
+    """The event in a webhook's raw body. Raises BadSignature.
+
+    Several secrets are valid while one is being rotated. Stripe's library bounds only the past,
+    so the future is bounded here.
+    """
+    for secret in settings.STRIPE_WEBHOOK_SECRETS:
+        try:
+            event = stripe.Webhook.construct_event(  # type: ignore[no-untyped-call]
+                payload, signature, secret, tolerance=rules.SIGNATURE_TOLERANCE
+            )
+        except (stripe.SignatureVerificationError, ValueError):
+            continue
+        if not rules.timestamp_is_near(_timestamp(signature), time.time()):
+            break
+        return dict(event.to_dict())
+    raise BadSignature
+
+
+def _timestamp(signature: str) -> int:
+    fields = dict(part.strip().partition("=")[::2] for part in signature.split(","))
+    return int(fields["t"])

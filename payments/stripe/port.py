@@ -1,0 +1,27 @@
+"""Stripe as one of intake's gateways."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from payments.intake.models import Payment
+from payments.stripe import selectors, services
+from payments.stripe.errors import Refused, Unreachable
+
+logger = logging.getLogger(__name__)
+
+
+class StripeGateway:
+    open_task = "payments.stripe.open_intent"
+    close_task = "payments.stripe.cancel_intent"
+    refund_task = "payments.stripe.send_refund"
+
+    def open(self, payment_id: int) -> None:
+        """Make the intent now; the order stands whether or not Stripe answers."""
+        try:
+            services.intent_ensure(payment_id=payment_id)
+        except (Refused, Unreachable) as error:
+            logger.warning("stripe.intent_not_opened", extra={"error": str(error)})
+
+    def describe(self, payments: Sequence[Payment]) -> dict[int, dict[str, Any]]:
+        return selectors.details(payments)

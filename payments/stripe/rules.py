@@ -1,0 +1,45 @@
+"""What Stripe's words mean for a payment, and when to ask again. Pure."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+SIGNATURE_TOLERANCE: Final = 300
+POLL_SOONEST: Final = timedelta(seconds=15)
+POLL_LATEST: Final = timedelta(minutes=10)
+
+
+class Outcome(StrEnum):
+    """What an intent's status says about its payment."""
+
+    OPEN = "open"
+    DECIDING = "deciding"
+    PAID = "paid"
+    DEAD = "dead"
+
+
+# https://docs.stripe.com/payments/paymentintents/lifecycle
+_OUTCOMES: Final = {
+    "requires_payment_method": Outcome.OPEN,
+    "requires_confirmation": Outcome.OPEN,
+    "requires_action": Outcome.DECIDING,
+    "processing": Outcome.DECIDING,
+    "requires_capture": Outcome.DECIDING,
+    "succeeded": Outcome.PAID,
+    "canceled": Outcome.DEAD,
+}
+
+
+def outcome(status: str) -> Outcome:
+    """Raises KeyError for a status that this version of Stripe's API does not have."""
+    return _OUTCOMES[status]
+
+
+def poll_pause(age: timedelta) -> timedelta:
+    """How long to wait before asking again: a quarter of the age, within 15 s and 10 minutes."""
+    return min(max(age / 4, POLL_SOONEST), POLL_LATEST)
+
+
+def timestamp_is_near(timestamp: int, now: float) -> bool:
+    """Within 300 s on either side; Stripe's library lets any future time pass."""
+    return abs(now - timestamp) <= SIGNATURE_TOLERANCE

@@ -1,0 +1,69 @@
+"""Reads of Stripe's side."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from payments.intake.models import Payment, Refund
+from payments.intake.rules import Method, RefundStatus
+from payments.stripe.models import StripeIntent, StripeRefund, WebhookEvent
+
+
+def intent(payment_id: int) -> StripeIntent | None:
+    return StripeIntent.objects.filter(payment_id=payment_id).first()
+
+
+def intent_by_stripe_id(intent_id: str) -> StripeIntent | None:
+    return StripeIntent.objects.filter(intent_id=intent_id).first()
+
+
+def payment_id_by_uid(uid: str) -> int | None:
+    return Payment.objects.filter(uid=uid).values_list("pk", flat=True).first()
+
+
+def details(payments: Sequence[Payment]) -> dict[int, dict[str, Any]]:
+    """What a client needs to pay by card; absent where the intent is not made yet."""
+    intents = StripeIntent.objects.filter(payment__in=[payment.pk for payment in payments])
+    return {
+        intent.payment_id: {
+            "payment_intent": intent.intent_id,
+            "client_secret": intent.client_secret,
+            "publishable_key": settings.STRIPE_PUBLISHABLE_KEY,
+        }
+        for intent in intents
+    }
+
+
+def due_polls(*, limit: int) -> list[int]:
+    """Payments whose intent should be asked about now."""
+    due = StripeIntent.objects.filter(next_poll_at__lte=Now()).order_by("next_poll_at")
+    return list(due.values_list("payment_id", flat=True)[:limit])
+
+
+def pending_refunds(*, limit: int) -> list[int]:
+    """Refunds that Stripe has taken and not decided yet."""
+    refunds = Refund.objects.filter(
+        status=RefundStatus.PENDING,
+        payment__method=Method.STRIPE,
+        stripe_refund__isnull=False,
+    )
+    return list(refunds.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def stripe_refund(refund_id: int) -> StripeRefund | None:
+    return StripeRefund.objects.filter(refund_id=refund_id).first()
+
+
+def refund_by_stripe_id(stripe_id: str) -> int | None:
+    found = StripeRefund.objects.filter(stripe_id=stripe_id)
+    return found.values_list("pk", flat=True).first()
+
+
+def refund_id_by_uid(uid: str) -> int | None:
+    return Refund.objects.filter(uid=uid).values_list("pk", flat=True).first()
+
+
+def event(pk: int) -> WebhookEvent:
+    return WebhookEvent.objects.get(pk=pk)

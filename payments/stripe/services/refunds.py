@@ -1,0 +1,55 @@
+"""Refunds at Stripe."""
+
+from django.db import IntegrityError, transaction
+
+from payments.intake import selectors as intake
+from payments.intake import services as machine
+from payments.intake.rules import RefundStatus
+from payments.stripe import gateway, selectors
+from payments.stripe.errors import Refused
+from payments.stripe.gateway import ProviderRefund
+from payments.stripe.models import StripeIntent, StripeRefund
+
+
+def refund_send(*, refund_id: int) -> None:
+    """Ask Stripe to pay back; a repeat finds the first one. Raises Unreachable."""
+    refund = intake.refund(refund_id)
+    if refund.status != RefundStatus.PENDING:
+        return
+    if selectors.stripe_refund(refund_id) is not None:
+        refund_sync(refund_id=refund_id)
+        return
+    intent = StripeIntent.objects.get(payment_id=refund.payment_id)
+    try:
+        answer = gateway.create_refund(
+            refund_uid=str(refund.uid), intent_id=intent.intent_id, amount=refund.amount
+        )
+    except Refused as error:
+        machine.refund_settle(refund_id=refund_id, succeeded=False, failure=error.code)
+        return
+    _remember(refund_id, answer)
+    _apply(refund_id, answer)
+
+
+def _remember(refund_id: int, answer: ProviderRefund) -> None:
+    try:
+        with transaction.atomic():
+            StripeRefund.objects.create(refund_id=refund_id, stripe_id=answer.id)
+    except IntegrityError:  # sent twice in parallel; the idempotency key made it one refund
+        if not StripeRefund.objects.filter(refund_id=refund_id, stripe_id=answer.id).exists():
+            raise
+
+
+def refund_sync(*, refund_id: int) -> None:
+    """Ask Stripe what became of a refund. Raises Unreachable."""
+    known = selectors.stripe_refund(refund_id)
+    if known is not None:
+        _apply(refund_id, gateway.retrieve_refund(known.stripe_id))
+
+
+def _apply(refund_id: int, answer: ProviderRefund) -> None:
+    if answer.status == "succeeded":
+        machine.refund_settle(refund_id=refund_id, succeeded=True)
+    elif answer.status in ("failed", "canceled"):
+        failure = answer.failure or answer.status
+        machine.refund_settle(refund_id=refund_id, succeeded=False, failure=failure)

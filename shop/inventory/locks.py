@@ -1,0 +1,27 @@
+"""The only place that locks stock rows and holds."""
+
+from shop.inventory.models import Stock, StockHold
+
+
+def stock(product_id: int) -> Stock:
+    """One stock row; an adjustment compares it with what is held before it writes."""
+    return Stock.objects.select_for_update().get(pk=product_id)
+
+
+def live_holds(order_id: int) -> list[StockHold]:
+    """An order's live holds by stock row, the order in which stock rows are locked next.
+
+    A list: callers update the rows and then read them again.
+    """
+    holds = StockHold.objects.select_for_update().filter(
+        order_line__order_id=order_id, released_at=None
+    )
+    return list(holds.order_by("stock_id"))
+
+
+def ended_holds(order_id: int) -> list[StockHold]:
+    """An order's released holds by stock row."""
+    holds = StockHold.objects.select_for_update().filter(
+        order_line__order_id=order_id, outcome=StockHold.Outcome.RELEASED
+    )
+    return list(holds.order_by("stock_id"))

@@ -1,0 +1,148 @@
+"""Stock in and out: hold, release, sell, restock, adjust.
+
+Rows are always taken in primary-key order, so that two orders of the same products in opposite
+order wait for each other instead of deadlocking. The conditional UPDATE both locks and decides.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db.models import F
+from django.db.models.functions import Now
+
+from common.db import transactional
+from common.idempotency.services import bind
+from shop.inventory import locks
+from shop.inventory.errors import OutOfStock, Shortage, StockBelowHeld
+from shop.inventory.models import Stock, StockHold, StockMovement
+
+Kind = StockMovement.Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """A quantity of one product on one order line."""
+
+    product_id: int
+    line_id: int
+    quantity: int
+
+
+def stock_open(*, product_id: int) -> None:
+    """Give a new product its stock row, empty."""
+    Stock.objects.create(product_id=product_id)
+
+
+def stock_take(*, wanted: Mapping[int, int]) -> None:
+    """Promise `{product id: quantity}`, all or nothing; the caller's transaction makes it so.
+
+    Raises OutOfStock with every short product, not only the first.
+    """
+    short = [pk for pk in sorted(wanted) if not _take(pk, wanted[pk])]
+    if short:
+        raise OutOfStock(_shortages({pk: wanted[pk] for pk in short}))
+
+
+def _take(product_id: int, quantity: int) -> bool:
+    # The condition is what makes an extra unit impossible; a read before it would be stale.
+    enough = Stock.objects.filter(pk=product_id, on_hand__gte=F("held") + quantity)
+    return enough.update(held=F("held") + quantity) == 1
+
+
+def _shortages(wanted: Mapping[int, int]) -> dict[int, Shortage]:
+    rows = Stock.objects.filter(pk__in=wanted).select_related("product").order_by("pk")
+    return {r.pk: Shortage(r.product.slug, wanted[r.pk], r.available) for r in rows}
+
+
+def holds_create(units: Iterable[Units]) -> None:
+    """Write down for whom `stock_take` took."""
+    StockHold.objects.bulk_create(
+        StockHold(stock_id=u.product_id, order_line_id=u.line_id, quantity=u.quantity)
+        for u in units
+    )
+
+
+def holds_release(*, order_id: int) -> None:
+    """Give an order's live holds back; a second call finds none and gives nothing."""
+    for hold in _end_holds(order_id, StockHold.Outcome.RELEASED):
+        Stock.objects.filter(pk=hold.stock_id).update(held=F("held") - hold.quantity)
+
+
+def holds_sell(*, order_id: int) -> None:
+    """Turn an order's live holds into sold units."""
+    holds = _end_holds(order_id, StockHold.Outcome.SOLD)
+    for hold in holds:
+        Stock.objects.filter(pk=hold.stock_id).update(
+            held=F("held") - hold.quantity, on_hand=F("on_hand") - hold.quantity
+        )
+    StockMovement.objects.bulk_create(
+        StockMovement(
+            stock_id=h.stock_id,
+            kind=Kind.SOLD,
+            delta=-h.quantity,
+            order_line_id=h.order_line_id,
+        )
+        for h in holds
+    )
+
+
+def _end_holds(order_id: int, outcome: StockHold.Outcome) -> list[StockHold]:
+    holds = locks.live_holds(order_id)
+    StockHold.objects.filter(pk__in=[h.pk for h in holds]).update(
+        released_at=Now(), outcome=outcome
+    )
+    return holds
+
+
+def holds_renew(*, order_id: int) -> None:
+    """Take a gone order's units again, for money that came late. Raises OutOfStock."""
+    holds = locks.ended_holds(order_id)
+    stock_take(wanted={h.stock_id: h.quantity for h in holds})
+    StockHold.objects.filter(pk__in=[h.pk for h in holds]).update(released_at=None, outcome="")
+
+
+def stock_restock(units: Iterable[Units], *, reason: str, actor_id: int | None) -> None:
+    """Put returned units back on the shelf."""
+    for unit in sorted(units, key=lambda u: u.product_id):
+        Stock.objects.filter(pk=unit.product_id).update(on_hand=F("on_hand") + unit.quantity)
+        StockMovement.objects.create(
+            stock_id=unit.product_id,
+            kind=Kind.RESTOCKED,
+            delta=unit.quantity,
+            order_line_id=unit.line_id,
+            reason=reason,
+            actor_id=actor_id,
+        )
+
+
+@transactional
+def stock_adjust(
+    *,
+    product_id: int,
+    delta: int | None = None,
+    to: int | None = None,
+    reason: str,
+    actor_id: int | None,
+) -> StockMovement | None:
+    """Change what is on hand by `delta`, or set it `to` a counted number.
+
+    Returns the movement, or None where the count agrees already. Raises StockBelowHeld where open
+    orders would lose units they were promised.
+    """
+    stock = locks.stock(product_id)
+    change = delta if delta is not None else (to or 0) - stock.on_hand
+    if stock.on_hand + change < stock.held:
+        raise StockBelowHeld(held=stock.held, on_hand=stock.on_hand)
+    if change == 0:
+        bind(f"stock:{product_id}", status=200)
+        return None
+    movement = StockMovement.objects.create(
+        stock=stock,
+        kind=Kind.RECEIVED if delta is not None and delta > 0 else Kind.ADJUSTED,
+        delta=change,
+        reason=reason,
+        actor_id=actor_id,
+    )
+    bind(f"movement:{movement.pk}", status=201)
+    Stock.objects.filter(pk=stock.pk).update(on_hand=F("on_hand") + change)
+    return movement

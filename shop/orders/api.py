@@ -1,0 +1,44 @@
+"""What a customer has bought. Orders themselves are served by `payments.checkout`."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.sessions.authentication import principal
+from common.api.docs import cursor_of, operation, page_of
+from common.api.serializers import PageQuery
+from common.api.views import ApiView
+from shop.orders import selectors
+from shop.orders.serializers import PurchasedItemOut, PurchaseOut, PurchaseQuery
+
+
+class Purchases(ApiView):
+    @operation(
+        "Every line the caller has bought, newest first",
+        answers={200: cursor_of(PurchaseOut)},
+        refusals=(400, 401),
+        parameters=(PurchaseQuery,),
+        tags=["purchases"],
+    )
+    def get(self, request: Request) -> Response:
+        query = self.query(request, PurchaseQuery)
+        lines = selectors.purchases(
+            principal(request).pk,
+            product=query.get("product"),
+            since=query.get("from"),
+            until=query.get("to"),
+        )
+        return self.cursor(lines, PurchaseOut, ordering=("-purchased_at", "-pk"))
+
+
+class PurchasedItems(ApiView):
+    @operation(
+        "The caller's purchases per product",
+        answers={200: page_of(PurchasedItemOut)},
+        refusals=(400, 401),
+        parameters=(PageQuery,),
+        tags=["purchases"],
+    )
+    def get(self, request: Request) -> Response:
+        self.query(request, PageQuery)
+        items = selectors.purchased_items(principal(request).pk)
+        return self.pages(items.order_by("-last_purchase", "product_id"), PurchasedItemOut)

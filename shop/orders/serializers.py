@@ -1,0 +1,91 @@
+"""Orders and purchases as clients see them."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from common.api.serializers import CursorQuery, MoneyField, StrictCharField
+from shop.orders.models import Order, OrderLine
+from shop.orders.rules import Fulfilment, Status
+
+STATUSES = [status.value for status in Status]
+FULFILMENTS = [fulfilment.value for fulfilment in Fulfilment]
+
+
+class OrderLineOut(serializers.Serializer[OrderLine]):
+    product = serializers.CharField(source="product.slug")
+    name = serializers.CharField()
+    unit_price = MoneyField()
+    quantity = serializers.IntegerField()
+    total = MoneyField()
+    refunded_quantity = serializers.IntegerField()
+    refunded_amount = MoneyField(source="refunded")
+
+
+class OrderOut(serializers.Serializer[Order]):
+    number = serializers.CharField()
+    status = serializers.ChoiceField(STATUSES)
+    fulfilment = serializers.ChoiceField(FULFILMENTS)
+    currency = serializers.CharField()
+    total = MoneyField()
+    refunded_amount = MoneyField(source="refunded")
+    lines = OrderLineOut(many=True)
+    placed_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    paid_at = serializers.DateTimeField(allow_null=True)
+
+
+class OrderQuery(CursorQuery):
+    status = serializers.ChoiceField(STATUSES, required=False)
+
+
+class StaffOrderQuery(OrderQuery):
+    fulfilment = serializers.ChoiceField(FULFILMENTS, required=False)
+
+
+class PurchaseOut(serializers.Serializer[OrderLine]):
+    order = serializers.CharField(source="order.number")
+    order_status = serializers.ChoiceField(STATUSES, source="order.status")
+    product = serializers.CharField(source="product.slug")
+    name = serializers.CharField()
+    currency = serializers.CharField(source="order.currency")
+    unit_price = MoneyField()
+    quantity = serializers.IntegerField()
+    total = MoneyField()
+    refunded_quantity = serializers.IntegerField()
+    refunded_amount = MoneyField(source="refunded")
+    purchased_at = serializers.DateTimeField()
+
+
+class PurchaseQuery(CursorQuery):
+    """`from` inclusive, `to` exclusive."""
+
+    product = StrictCharField(max_length=100, required=False)
+    to = serializers.DateTimeField(required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        # `from` is a Python keyword, so that no class attribute can have this name.
+        return {**super().get_fields(), "from": serializers.DateTimeField(required=False)}
+
+
+class PurchasedItemOut(serializers.Serializer[Any]):
+    """What one customer has bought of one product, after refunds."""
+
+    product = serializers.CharField(source="slug")
+    name = serializers.CharField(source="title")
+    currency = serializers.SerializerMethodField()
+    quantity = serializers.IntegerField()
+    refunded_quantity = serializers.IntegerField()
+    spent = MoneyField()
+    refunded = MoneyField()
+    orders = serializers.IntegerField()
+    average_price = serializers.SerializerMethodField()
+    first_purchase = serializers.DateTimeField()
+    last_purchase = serializers.DateTimeField()
+
+    def get_currency(self, row: dict[str, Any]) -> str:
+        return "USD"
+
+    def get_average_price(self, row: dict[str, Any]) -> str:
+        """Paid per unit bought, before refunds."""
+        return MoneyField().to_representation((2 * row["paid"] + row["bought"]) // (2 * row["bought"]))

@@ -1,0 +1,203 @@
+"""The life of an order: placed, paid, cancelled, expired, refunded, fulfilled.
+
+All but `order_create` take an order that the caller has locked (`locks.order`), in the caller's
+transaction: what happens to the order and to its payment commits together.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import F
+from django.db.models.functions import Now
+
+from common import clock
+from common.db import transactional
+from common.errors import InvalidTransition
+from common.idempotency.services import bind
+from shop.catalogue.selectors import PricedProduct, priced_products
+from shop.inventory import services as inventory
+from shop.inventory.services import Units
+from shop.orders import locks, rules
+from shop.orders.errors import PriceChanged, TotalTooLarge, UnknownProducts
+from shop.orders.models import Order, OrderEvent, OrderLine
+from shop.orders.rules import Fulfilment, LineShare, Status
+
+CURRENCY: Final = "USD"
+# Keeps every total, and sums of millions of them, within BIGINT and within what Stripe takes.
+MAX_TOTAL: Final = 99_999_999
+
+
+def order_create(
+    *,
+    number: str,
+    user_id: int,
+    quantities: Mapping[str, int],
+    expected_total: int | None,
+    hold_seconds: int,
+) -> Order:
+    """Write an order and its lines at today's prices; takes no stock yet.
+
+    Raises UnknownProducts, PriceChanged, TotalTooLarge.
+    """
+    products = priced_products(quantities, member=True)
+    if unknown := [slug for slug in quantities if slug not in products]:
+        raise UnknownProducts(unknown)
+    total = sum(products[slug].price * count for slug, count in quantities.items())
+    if total > MAX_TOTAL:
+        raise TotalTooLarge
+    if expected_total is not None and expected_total != total:
+        raise PriceChanged(expected_total, total, CURRENCY)
+    now = clock.now()
+    order = _insert(number, user_id, total, now, now + timedelta(seconds=hold_seconds))
+    _insert_lines(order, [(products[slug], count) for slug, count in quantities.items()])
+    return order
+
+
+def _insert(
+    number: str, user_id: int, total: int, placed_at: datetime, expires_at: datetime
+) -> Order:
+    order = Order.objects.create(
+        number=number,
+        user_id=user_id,
+        currency=CURRENCY,
+        total=total,
+        placed_at=placed_at,
+        expires_at=expires_at,
+    )
+    OrderEvent.objects.create(order=order, field="status", new=Status.PENDING)
+    return order
+
+
+def _insert_lines(order: Order, demands: Sequence[tuple[PricedProduct, int]]) -> None:
+    OrderLine.objects.bulk_create(
+        OrderLine(
+            order=order,
+            product_id=product.id,
+            user_id=order.user_id,
+            sku=product.sku,
+            name=product.name,
+            unit_price=product.price,
+            quantity=count,
+            total=product.price * count,
+        )
+        for product, count in demands
+    )
+
+
+def order_hold_stock(order: Order) -> None:
+    """Take the order's units: the last step of placing, so that hot rows are locked briefly.
+
+    Raises OutOfStock.
+    """
+    lines = list(order.lines.all())
+    inventory.stock_take(wanted={line.product_id: line.quantity for line in lines})
+    inventory.holds_create(Units(line.product_id, line.pk, line.quantity) for line in lines)
+
+
+def order_mark_paid(order: Order, *, reason: str = "") -> None:
+    """Held units become sold ones. A gone order takes its stock again first.
+
+    Raises InvalidTransition where it is paid already, OutOfStock where the stock is gone.
+    """
+    was = order.status
+    _move(order, Status.PAID, reason=reason)
+    if was != Status.PENDING:
+        inventory.holds_renew(order_id=order.pk)
+    inventory.holds_sell(order_id=order.pk)
+    Order.objects.filter(pk=order.pk).update(paid_at=Now(), deadline_suspended=False)
+    OrderLine.objects.filter(order=order).update(purchased_at=Now())
+
+
+def order_cancel(order: Order, *, actor_id: int | None, reason: str = "") -> None:
+    """Give the stock back. Raises InvalidTransition unless it waits for payment."""
+    _move(order, Status.CANCELLED, actor_id=actor_id, reason=reason)
+    inventory.holds_release(order_id=order.pk)
+
+
+def order_expire(order: Order) -> bool:
+    """Give the stock back if the deadline has passed and no payment is being decided."""
+    due = order.status == Status.PENDING and not order.deadline_suspended
+    if not due or order.expires_at > clock.now():
+        return False
+    _move(order, Status.EXPIRED)
+    inventory.holds_release(order_id=order.pk)
+    return True
+
+
+def order_suspend_deadline(order: Order, *, suspended: bool) -> None:
+    """Keep an order from expiring while its payment is being decided."""
+    order.deadline_suspended = suspended
+    order.save(update_fields=["deadline_suspended"])
+
+
+def order_refund(
+    order: Order,
+    shares: Sequence[LineShare],
+    *,
+    restock: bool,
+    actor_id: int | None,
+    reason: str,
+) -> None:
+    """Write down money given back, line by line, and put the units back where asked."""
+    refunded = order.refunded + sum(share.amount for share in shares)
+    _move(
+        order,
+        rules.status_after_refund(order.total, refunded),
+        actor_id=actor_id,
+        reason=reason,
+    )
+    order.refunded = refunded
+    order.save(update_fields=["refunded"])
+    for share in shares:
+        _refund_line(share, restock)
+    if restock:
+        inventory.stock_restock(_returned(shares), reason=reason, actor_id=actor_id)
+
+
+def _refund_line(share: LineShare, restock: bool) -> None:
+    OrderLine.objects.filter(pk=share.line_id).update(
+        refunded=F("refunded") + share.amount,
+        refunded_quantity=F("refunded_quantity") + share.quantity,
+        restocked_quantity=F("restocked_quantity") + (share.quantity if restock else 0),
+    )
+
+
+def _returned(shares: Sequence[LineShare]) -> list[Units]:
+    quantities = {share.line_id: share.quantity for share in shares if share.quantity}
+    lines = OrderLine.objects.filter(pk__in=quantities)
+    return [Units(line.product_id, line.pk, quantities[line.pk]) for line in lines]
+
+
+@transactional
+def order_fulfil(*, order_id: int, actor_id: int) -> Order:
+    """Mark a paid order as delivered. Raises InvalidTransition."""
+    order = locks.order(order_id)
+    bind(order.number, status=200)
+    deliverable = order.status in (Status.PAID, Status.PARTIALLY_REFUNDED)
+    if not deliverable or order.fulfilment == Fulfilment.DONE:
+        current = order.fulfilment if deliverable else order.status
+        raise InvalidTransition("order", current, Fulfilment.DONE)
+    _record(order, "fulfilment", order.fulfilment, Fulfilment.DONE, actor_id)
+    order.fulfilment = Fulfilment.DONE
+    order.fulfilled_at = clock.now()
+    order.save(update_fields=["fulfilment", "fulfilled_at"])
+    return order
+
+
+def _move(order: Order, to: Status, *, actor_id: int | None = None, reason: str = "") -> None:
+    if not rules.may_become(order.status, to):
+        raise InvalidTransition("order", order.status, to)
+    _record(order, "status", order.status, to, actor_id, reason)
+    order.status = to
+    order.save(update_fields=["status"])
+
+
+def _record(
+    order: Order, field: str, old: str, new: str, actor_id: int | None, reason: str = ""
+) -> None:
+    OrderEvent.objects.create(
+        order=order, field=field, old=old, new=new, actor_id=actor_id, reason=reason[:200]
+    )
+
+
