@@ -30,7 +30,7 @@ class ProductFactory(DjangoModelFactory[Product]):
     list_price = 1000
 
     @factory.post_generation
-    def stock(product: Product, create: bool, quantity: int | None, **_: Any) -> None:  # noqa: N805
+    def stock(product: Product, create: bool, quantity: int | None, **_: Any) -> None:
         if not create:
             return
         row = Stock.objects.create(product=product, on_hand=quantity or 0)
@@ -38,7 +38,7 @@ class ProductFactory(DjangoModelFactory[Product]):
             StockMovement.objects.create(stock=row, kind="received", delta=quantity)
 
     @factory.post_generation
-    def history(product: Product, create: bool, wanted: bool | None, **_: Any) -> None:  # noqa: N805
+    def history(product: Product, create: bool, wanted: bool | None, **_: Any) -> None:
         """The first row of the price history; `history=False` leaves it out."""
         if not create or wanted is False:
             return
