@@ -21,7 +21,7 @@ from django.db.models import (
     When,
 )
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Greatest, Now
+from django.db.models.functions import Cast, Greatest, Now
 
 from shop.catalogue import rules
 from shop.catalogue.errors import NoSuchCategory, NoSuchProduct
@@ -155,7 +155,8 @@ def _read(at: datetime | None) -> QuerySet[Product]:
 
 
 def _moment(at: datetime | None) -> Combinable:
-    return Now() if at is None else Value(at, output_field=DateTimeField())
+    # Uncast, MySQL gives a literal moment back as text.
+    return Now() if at is None else Cast(Value(at), DateTimeField())
 
 
 def _searched(rows: QuerySet[Product], search: str, category: str | None) -> QuerySet[Product]:
