@@ -27,7 +27,7 @@ help: ## list the targets
 	@echo "Variables: PORT=$(PORT) PYTHON=$(PYTHON) WORKERS=$(WORKERS) PYTEST_ARGS=\"-k refund\""
 
 run: .venv/.embedded ## the shop on 127.0.0.1:PORT: SQLite, own worker, Stripe sandbox; Ctrl-C ends it
-	@exec $(PY) manage.py run_embedded --port $(PORT)
+	@exec $(PY) -m config.embedded --port $(PORT)
 
 test: .venv/.full ## everything: the checks, then all tests on real MySQL and Redis, with coverage
 	@$(MAKE) check

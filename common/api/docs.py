@@ -1,5 +1,6 @@
 """Short words for the OpenAPI document."""
 
+import functools
 from typing import Any
 
 from drf_spectacular.utils import (
@@ -38,18 +39,20 @@ _MEANING = {
 
 def page_of(out: Out) -> Any:
     """The answer of `ApiView.pages`."""
-    return _list_of(out, "Page", {"count": serializers.IntegerField()})
+    return _list_of(out, counted=True)
 
 
 def cursor_of(out: Out) -> Any:
     """The answer of `ApiView.cursor`."""
-    return _list_of(out, "List", {})
+    return _list_of(out, counted=False)
 
 
-def _list_of(out: Out, suffix: str, fields: dict[str, Any]) -> Any:
+@functools.cache  # two routes that answer with the same list must name one component
+def _list_of(out: Out, *, counted: bool) -> Any:
+    count = {"count": serializers.IntegerField()} if counted else {}
     links = {name: serializers.URLField(allow_null=True) for name in ("next", "previous")}
-    name = out.__name__.removesuffix("Out") + suffix
-    return inline_serializer(name, {**fields, **links, "results": out(many=True)})
+    name = out.__name__.removesuffix("Out") + ("Page" if counted else "List")
+    return inline_serializer(name, {**count, **links, "results": out(many=True)})
 
 
 def operation(

@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import BASE_DIR, env
+from config.settings.base import BASE_DIR, LOGGING, env
 
 STATE_DIR = Path(env.str("SOUK_STATE_DIR", default=str(BASE_DIR / "var")))
 
@@ -56,3 +56,12 @@ DEMO_ALLOWED = True
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 MEDIA_ROOT = STATE_DIR / "media"
 WHITENOISE_USE_FINDERS = True
+# Static files are found where they lie; nothing is collected.
+STATIC_ROOT = None
+
+# The terminal belongs to the person who typed `make run`.
+LOGGING["loggers"] |= {
+    "kombu": {"level": "ERROR"},
+    "celery": {"level": "WARNING"},
+    "waitress": {"level": "WARNING"},
+}

@@ -44,6 +44,7 @@ def _joined(page: list[Any]) -> dict[str, Any]:
 class OrderList(ApiView):
     @operation(
         "The caller's orders, newest first",
+        operation_id="orders_list",
         answers={200: cursor_of(OrderWithPaymentOut)},
         refusals=(400, 401),
         parameters=(OrderQuery,),
@@ -132,6 +133,7 @@ class StaffOrderList(ApiView):
 
     @operation(
         "All orders, newest first",
+        operation_id="admin_orders_list",
         answers={200: cursor_of(OrderWithPaymentOut)},
         refusals=(400, 401, 403),
         parameters=(StaffOrderQuery,),

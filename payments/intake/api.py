@@ -29,6 +29,7 @@ def _refund_body(_: Request, uid: str) -> Any:
 class PaymentList(ApiView):
     @operation(
         "The caller's payments, newest first",
+        operation_id="payments_list",
         answers={200: cursor_of(PaymentOut)},
         refusals=(400, 401),
         parameters=(CursorQuery,),
@@ -56,6 +57,7 @@ class StaffPaymentList(ApiView):
 
     @operation(
         "All payments, newest first",
+        operation_id="admin_payments_list",
         answers={200: cursor_of(PaymentOut)},
         refusals=(400, 401, 403),
         parameters=(PaymentQuery,),

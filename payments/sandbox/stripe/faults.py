@@ -7,6 +7,7 @@
 """
 
 import json
+import sqlite3
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -67,15 +68,20 @@ def clear(store: Store) -> None:
 
 
 def listed(store: Store) -> list[JSON]:
-    found = store.rows("SELECT id, body, remaining FROM faults ORDER BY id")
+    """Every fault, spent ones too, with how often it will still happen."""
+    return _bodies(store.rows("SELECT id, body, remaining FROM faults ORDER BY id"))
+
+
+def _bodies(found: list[sqlite3.Row]) -> list[JSON]:
     return [{**json.loads(r["body"]), "id": r["id"], "remaining": r["remaining"]} for r in found]
 
 
 def take(store: Store, kind: str, subject: str) -> Fault | None:
     """The oldest fault for `subject` ("POST /v1/refunds", or an event's type), counted down."""
-    for body in listed(store):
+    sql = "SELECT id, body, remaining FROM faults WHERE kind = :kind AND remaining ORDER BY id"
+    for body in _bodies(store.rows(sql, kind=kind)):
         pattern = body.get("match" if kind == "http" else "type", "*")
-        if body["kind"] == kind and body["remaining"] and fnmatchcase(subject, pattern):
+        if fnmatchcase(subject, pattern):
             return _use(store, body)
     return None
 

@@ -1,5 +1,6 @@
 """The routes of the API: method, path, parameters, handler."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,18 +16,17 @@ from payments.sandbox.stripe import (
 )
 from payments.sandbox.stripe.context import Context
 from payments.sandbox.stripe.errors import JSON
-from payments.sandbox.stripe.params import NOTHING, PAGE, Spec, boolean, text, texts
+from payments.sandbox.stripe.params import NOTHING, PAGE, Spec, text, texts
 
 Handler = Callable[..., JSON]
 
-EVENTS = Spec({**PAGE, "type": text, "types": texts, "delivery_success": boolean})
+EVENTS = Spec({**PAGE, "type": text, "types": texts})
 
 
 def list_events(ctx: Context) -> JSON:
-    found = ctx.page("event", "/v1/events", {"type": ctx.params.get("type")})
-    if types := ctx.params.get("types"):
-        found["data"] = [event for event in found["data"] if event["type"] in types]
-    return found
+    types = ctx.params.get("types")
+    where = {"type": ctx.params.get("type"), "types": json.dumps(types) if types else None}
+    return ctx.page("event", "/v1/events", where)
 
 
 def _retrieve(kind: str) -> Handler:

@@ -5,9 +5,10 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from time import time
+from time import monotonic, sleep, time
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
@@ -20,6 +21,7 @@ from payments.sandbox.stripe.errors import JSON
 from payments.sandbox.stripe.http import MAX_BODY, HangUp
 from payments.sandbox.stripe.store import Store
 
+FINISH_SECONDS = 5.0
 DEFAULT_SECRET = "whsec_sandbox"  # noqa: S105
 
 
@@ -38,7 +40,8 @@ class _Handler(BaseHTTPRequestHandler):
         except HangUp:
             self._hang_up()
             return
-        self.wfile.write(b"".join(body))
+        if self.command != "HEAD":
+            self.wfile.write(b"".join(body))
         self.wfile.flush()
 
     do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = _serve
@@ -73,7 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY:
+        chunked = "Transfer-Encoding" in self.headers
+        if chunked or not length.isdigit() or int(length) > MAX_BODY:
             # The rest of the body would be read as the next request.
             self.close_connection = True
             return self.rfile.read(MAX_BODY + 1) if length.isdigit() else b""
@@ -112,15 +116,20 @@ class _Server(ThreadingHTTPServer):
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
-    def end_connections(self) -> None:
-        """Let running calls finish and end the idle ones, which only wait to be read from."""
+    def end_connections(self, seconds: float) -> None:
+        """End the idle connections, which only wait to be read, and let running calls finish."""
         self.stopping = True
+        for connection in self._open():
+            # Gone by itself in the meantime.
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)
+        until = monotonic() + seconds
+        while self._open() and monotonic() < until:
+            sleep(0.01)
+
+    def _open(self) -> list[socket.socket]:
         with self._guard:
-            for connection in self._connections:
-                try:
-                    connection.shutdown(socket.SHUT_RD)
-                except OSError:
-                    continue
+            return list(self._connections)
 
 
 class StripeSandbox:
@@ -149,6 +158,7 @@ class StripeSandbox:
         clock: Callable[[], float] = time,
     ) -> None:
         self.webhook_secret = webhook_secret
+        self._stopped = False
         self._store = Store(db_path, clock)
         self._engine = Engine(self._store, public_url=public_url, settle_seconds=settle_seconds)
         self._courier = Courier(self._engine, webhook_url, webhook_secret)
@@ -172,8 +182,13 @@ class StripeSandbox:
 
     def stop(self) -> None:
         """Finish running calls, stop listening and delivering; the state stays in the file."""
-        self._server.shutdown()
-        self._server.end_connections()
+        if self._stopped:
+            return
+        self._stopped = True
+        if self._thread.is_alive():
+            # It waits for the loop to end: without a loop, for ever.
+            self._server.shutdown()
+        self._server.end_connections(FINISH_SECONDS)
         self._courier.stop()
         self._server.server_close()
         self._store.close()

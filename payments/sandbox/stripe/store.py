@@ -55,6 +55,8 @@ _FILTERS = {
     name: f"json_extract(body, '$.{name}') = :{name}"
     for name in ("payment_intent", "customer", "charge", "email", "type")
 }
+# Several types come as a JSON array.
+_FILTERS["types"] = "json_extract(body, '$.type') IN (SELECT value FROM json_each(:types))"
 _BOUNDS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
@@ -80,6 +82,7 @@ class Store:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA)
+        self.run("DELETE FROM keys WHERE created < :since", since=clock() - KEY_LIFETIME)
 
     def close(self) -> None:
         with self._lock:

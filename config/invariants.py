@@ -1,0 +1,161 @@
+"""What must hold at every moment, checked over the whole database.
+
+Each check returns a line for each breach. The numbers are those of `docs/reliability.md`.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Coalesce, Now
+
+from common.outbox import selectors as outbox
+from payments.intake.models import Payment, PaymentEvent, Refund
+from payments.intake.rules import RefundStatus, Status
+from shop.inventory.models import Stock, StockHold, StockMovement
+from shop.orders.models import Order, OrderLine
+from shop.orders.rules import BOUGHT
+from shop.orders.rules import Status as OrderStatus
+
+# Two sweeps: an order is expired by the first one after its deadline.
+SWEEP: Final = timedelta(seconds=15)
+
+Check = Callable[[], Iterator[str]]
+
+
+def breaches() -> list[str]:
+    """Every breach, read in one snapshot so that work under way is not mistaken for one."""
+    with transaction.atomic():
+        return [line for check in CHECKS for line in check()]
+
+
+def on_hand_is_the_sum_of_movements() -> Iterator[str]:
+    moved = dict(_sum_by(StockMovement.objects, "stock_id", "delta"))
+    for stock in Stock.objects.all():
+        if stock.on_hand != moved.get(stock.pk, 0):
+            yield f"3 stock {stock.pk}: on hand {stock.on_hand}, moved {moved.get(stock.pk, 0)}"
+
+
+def held_is_the_sum_of_live_holds() -> Iterator[str]:
+    held = dict(_sum_by(StockHold.objects.filter(released_at=None), "stock_id", "quantity"))
+    for stock in Stock.objects.all():
+        if stock.held != held.get(stock.pk, 0):
+            yield f"3 stock {stock.pk}: held {stock.held}, live holds {held.get(stock.pk, 0)}"
+
+
+def available_is_not_negative() -> Iterator[str]:
+    for stock in Stock.objects.filter(on_hand__lt=F("held")):
+        yield f"3 stock {stock.pk}: {stock.available} available"
+
+
+def sold_is_what_paid_orders_hold() -> Iterator[str]:
+    kinds = [StockMovement.Kind.SOLD, StockMovement.Kind.RESTOCKED]
+    out = dict(_sum_by(StockMovement.objects.filter(kind__in=kinds), "stock_id", "delta"))
+    kept = OrderLine.objects.filter(order__status__in=BOUGHT).values_list("product_id")
+    for product_id, units in kept.annotate(n=Sum(F("quantity") - F("restocked_quantity"))):
+        if -out.pop(product_id, 0) != units:
+            yield f"3 product {product_id}: paid orders hold {units} units, another number was sold"
+    for product_id, delta in out.items():
+        if delta:
+            yield f"3 product {product_id}: {-delta} sold in no paid order"
+
+
+def holds_belong_to_open_orders() -> Iterator[str]:
+    live = StockHold.objects.filter(released_at=None)
+    for hold in live.exclude(order_line__order__status=OrderStatus.PENDING):
+        yield f"5 hold {hold.pk}: live, though its order is not open"
+    open_lines = OrderLine.objects.filter(order__status=OrderStatus.PENDING)
+    for line in open_lines.filter(Q(hold=None) | Q(hold__released_at__isnull=False)):
+        yield f"5 line {line.pk}: its order is open and holds nothing"
+
+
+def holds_end_with_their_time() -> Iterator[str]:
+    late = Order.objects.filter(
+        status=OrderStatus.PENDING, deadline_suspended=False, expires_at__lt=Now() - SWEEP
+    )
+    for order in late:
+        yield f"5 order {order.number}: past its deadline and not expired"
+
+
+def totals_are_sums_of_events() -> Iterator[str]:
+    for kind, column in (("captured", "captured"), ("refunded", "refunded")):
+        sums: dict[int, int] = {}
+        # Added in Python: on SQLite the amounts are text.
+        for key, amount in PaymentEvent.objects.filter(kind=kind, amount__gt=0).values_list(
+            "payment_id", "amount"
+        ):
+            sums[key] = sums.get(key, 0) + amount
+        for key, total in Payment.objects.values_list("pk", column):
+            if total != sums.get(key, 0):
+                yield f"4 payment {key}: {column} {total}, events say {sums.get(key, 0)}"
+
+
+def pending_refunds_are_reserved() -> Iterator[str]:
+    pending = Refund.objects.filter(status=RefundStatus.PENDING)
+    reserved = dict(_sum_by(pending, "payment_id", "amount"))
+    for payment in Payment.objects.filter(Q(refund_pending__gt=0) | Q(pk__in=reserved)):
+        if payment.refund_pending != reserved.get(payment.pk, 0):
+            yield f"7 payment {payment.pk}: reserved {payment.refund_pending} for refunds"
+
+
+def refunded_is_within_captured() -> Iterator[str]:
+    for payment in Payment.objects.filter(captured__lt=F("refunded") + F("refund_pending")):
+        yield f"7 payment {payment.pk}: refunded more than captured"
+
+
+def money_has_bought_something() -> Iterator[str]:
+    """Captured money: a paid order, a deposit, a refund, an open review, or a posted loss."""
+    idle = Payment.objects.filter(captured__gt=0, order__isnull=False).exclude(
+        Q(status__in=[Status.REFUNDED, Status.REVIEW, Status.REVERSED])
+        | Q(status=Status.SUCCEEDED, order__status__in=BOUGHT)
+    )
+    for payment in idle:
+        yield f"4 payment {payment.pk}: captured and {payment.status}, its order is not paid"
+
+
+def paid_orders_have_money() -> Iterator[str]:
+    orders = Order.objects.filter(status__in=BOUGHT).annotate(
+        money=Coalesce(Sum("payments__captured", filter=Q(payments__status__in=_PAYING)), 0)
+    )
+    for order in orders.filter(money__lt=F("total")):
+        yield f"4 order {order.number}: paid, though only {order.money} came in"
+
+
+_PAYING: Final = [Status.SUCCEEDED, Status.REFUNDED, Status.REVIEW, Status.REVERSED]
+
+
+def at_most_one_open_payment() -> Iterator[str]:
+    """`open_for` is set exactly while a payment of an order is open."""
+    is_open = Q(status__in=[Status.AWAITING, Status.PROCESSING])
+    wrong = Q(open_for=None) & is_open | Q(open_for__isnull=False) & ~is_open
+    for payment in Payment.objects.filter(wrong, order__isnull=False):
+        yield f"4 payment {payment.pk}: {payment.status}, open for {payment.open_for}"
+
+
+def nothing_is_overdue() -> Iterator[str]:
+    for message in outbox.overdue():
+        yield f"8 outbox {message.pk} ({message.task}): over 60 s late"
+
+
+def _sum_by(rows: object, key: str, column: str) -> Iterator[tuple[int, int]]:
+    grouped = rows.values_list(key).annotate(n=Sum(column))  # type: ignore[attr-defined]
+    return iter(grouped.order_by(key))
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    on_hand_is_the_sum_of_movements,
+    held_is_the_sum_of_live_holds,
+    available_is_not_negative,
+    sold_is_what_paid_orders_hold,
+    holds_belong_to_open_orders,
+    holds_end_with_their_time,
+    totals_are_sums_of_events,
+    pending_refunds_are_reserved,
+    refunded_is_within_captured,
+    money_has_bought_something,
+    paid_orders_have_money,
+    at_most_one_open_payment,
+    nothing_is_overdue,
+)
