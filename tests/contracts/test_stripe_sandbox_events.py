@@ -150,6 +150,8 @@ def test_events_can_be_listed_and_retrieved(client, sandbox):
     assert client.v1.events.retrieve(page.data[0].id).type == "payment_intent.succeeded"
     several = client.v1.events.list({"types": PAID[:2]})
     assert {event.type for event in several.data} == set(PAID[:2])
+    newest = client.v1.events.list({"types": PAID[:1], "limit": 1})
+    assert [event.type for event in newest.data] == PAID[:1]
 
 
 def test_undelivered_events_outlive_a_restart(tmp_path, shop):

@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,6 +54,18 @@ def test_the_process_says_where_it_listens_and_ends_on_sigterm(tmp_path):
         assert pay(stripe.StripeClient("sk_test_cli", base_addresses={"api": url})).status
         started.send_signal(signal.SIGTERM)
         assert started.wait(10) == 0
+
+
+def test_stopping_lets_a_running_call_finish(tmp_path):
+    path = tmp_path / "s.sqlite3"
+    sandbox = StripeSandbox(path).start()
+    sandbox.fault("http", "delay", seconds=0.5)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(pay, client_of(sandbox))
+        time.sleep(0.2)
+        sandbox.stop()
+        sandbox.stop()
+        assert running.result().status == "succeeded"
 
 
 def test_killed_in_the_middle_the_file_is_whole(tmp_path):
