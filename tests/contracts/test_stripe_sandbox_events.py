@@ -101,6 +101,21 @@ def test_an_undelivered_event_comes_again(delivering, shop):
     assert shop.got[1][2] - shop.got[0][2] > 0.9, "it backs off"
 
 
+def test_deliveries_back_off_and_are_given_up_after_three_days():
+    now = [1_800_000_000.0]
+    with StripeSandbox(":memory:", clock=lambda: now[0]) as sandbox:
+        client_of(sandbox).v1.customers.create()
+        nobody = "http://127.0.0.1:9/webhook"
+        for wait in (1, 2, 5, 15, 60, 300, 900):
+            assert sandbox.flush(nobody) == {"delivered": 0, "failed": 1}
+            now[0] += wait - 0.5
+            assert sandbox.flush(nobody) == {"delivered": 0, "failed": 0}
+            now[0] += 0.5
+        now[0] += 3 * 86_400
+        assert sandbox.flush(nobody)["failed"] == 1
+        assert sandbox.take_events(include_delayed=True) == []
+
+
 def test_a_redirect_is_a_failure_and_is_not_followed(delivering, shop):
     shop.answers = [302]
     client_of(delivering).v1.customers.create()

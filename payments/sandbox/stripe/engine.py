@@ -256,4 +256,4 @@ def _headers(call: Call) -> dict[str, str]:
 
 
 def _dump(body: JSON) -> str:
-    return json.dumps(body, indent=2)
+    return json.dumps(body)

@@ -96,7 +96,7 @@ def lease(store: Store, limit: int) -> list[Delivery]:
     taken = due(store, limit=limit)
     for delivery in taken:
         store.run(
-            "UPDATE deliveries SET due = :due, attempts = attempts + 1 WHERE id = :id",
+            "UPDATE deliveries SET due = :due WHERE id = :id",
             due=store.clock() + LEASE,
             id=delivery.id,
         )
@@ -111,7 +111,8 @@ def settle(store: Store, delivery: Delivery, answer: int | None) -> None:
         return _finish(store, delivery.id, "given_up", answer)
     wait = BACKOFF[min(delivery.attempts, len(BACKOFF) - 1)]
     store.run(
-        "UPDATE deliveries SET due = :due, answer = :answer WHERE id = :id",
+        "UPDATE deliveries SET due = :due, answer = :answer, attempts = attempts + 1"
+        " WHERE id = :id",
         due=store.clock() + wait,
         answer=answer,
         id=delivery.id,
@@ -121,7 +122,8 @@ def settle(store: Store, delivery: Delivery, answer: int | None) -> None:
 
 def _finish(store: Store, id_: int, state: str, answer: int | None) -> None:
     store.run(
-        "UPDATE deliveries SET state = :state, answer = :answer WHERE id = :id",
+        "UPDATE deliveries SET state = :state, answer = :answer, attempts = attempts + 1"
+        " WHERE id = :id",
         state=state,
         answer=answer,
         id=id_,
