@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from common import clock
@@ -146,6 +146,9 @@ offsets = st.none() | st.sampled_from([-TICK, TICK * 0, TICK, TICK * 5])
     members_only=st.booleans(),
     member=st.booleans(),
 )
+@example(list_price=1, percent=99, window=(None, None), members_only=False, member=False)
+@example(list_price=999, percent=50, window=(TICK * 0, None), members_only=False, member=False)
+@example(list_price=999, percent=50, window=(None, TICK * 0), members_only=True, member=True)
 def test_sql_and_python_agree_on_every_price(
     list_price: int, percent: int, window: Any, members_only: bool, member: bool
 ) -> None:
