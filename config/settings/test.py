@@ -14,8 +14,10 @@ DATABASES = {
     if TEST_DATABASE_URL
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
 }
+# Parallel test processes share one Redis: each has keys of its own.
+_WORKER = env.str("PYTEST_XDIST_WORKER", default="main")
 CACHES = {
-    "default": redis_cache(TEST_REDIS_URL)
+    "default": {**redis_cache(TEST_REDIS_URL), "KEY_PREFIX": _WORKER}
     if TEST_REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
@@ -35,3 +37,4 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+STATIC_ROOT = None

@@ -1,0 +1,105 @@
+"""Fixtures of all tests."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.core.cache import cache
+from django.db import connection
+from django.db.models.functions import Now
+from django.test import Client
+
+from common.outbox.models import OutboxMessage
+from payments.sandbox.stripe import StripeSandbox
+from tests.factories.users import StaffFactory, UserFactory, client_for
+
+SECRET = "whsec_tests"
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture(scope="session")
+def _stripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeSandbox]:
+    path = Path(tmp_path_factory.mktemp("stripe")) / f"{uuid.uuid4().hex}.sqlite3"
+    with StripeSandbox(path, webhook_secret=SECRET) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(_stripe: StripeSandbox, settings: Any) -> Iterator[StripeSandbox]:
+    """Stripe's stand-in over real HTTP; its events wait until a test delivers them."""
+    settings.STRIPE_API_BASE = _stripe.url
+    _stripe.clear_faults()
+    _stripe.take_events(include_delayed=True)
+    yield _stripe
+    _stripe.clear_faults()
+
+
+@pytest.fixture
+def drain() -> Callable[..., int]:
+    """Run the outbox's messages like a worker: due ones, with `later=True` delayed ones as well."""
+
+    def run(*, later: bool = False) -> int:
+        count = 0
+        for _ in range(20):
+            messages = OutboxMessage.objects.filter(done_at=None)
+            if later:
+                messages.update(next_attempt_at=Now())
+            due = list(messages.filter(next_attempt_at__lte=Now()).order_by("pk"))
+            if not due:
+                return count
+            for message in due:
+                current_app.tasks[message.task](**message.payload, outbox_id=message.pk)
+                count += 1
+        return count
+
+    return run
+
+
+@pytest.fixture
+def deliver(sandbox: StripeSandbox) -> Callable[[], list[int]]:
+    """Post the sandbox's waiting events to the webhook; the statuses of the answers."""
+
+    def post() -> list[int]:
+        client = Client()
+        return [
+            client.post(
+                "/webhooks/stripe/",
+                payload,
+                content_type="application/json",
+                headers={"Stripe-Signature": signature},
+            ).status_code
+            for payload, signature in sandbox.take_events()
+        ]
+
+    return post
+
+
+@pytest.fixture
+def customer(db: None) -> Any:
+    return UserFactory()
+
+
+@pytest.fixture
+def api(customer: Any) -> Any:
+    """A client signed in as `customer`."""
+    return client_for(customer)
+
+
+@pytest.fixture
+def staff_api(db: None) -> Any:
+    return client_for(StaffFactory())
+
+
+@pytest.fixture
+def real_mysql() -> None:
+    """Races prove nothing on SQLite, which ignores row locks: fail, do not skip."""
+    assert connection.vendor == "mysql", "needs MySQL: make test"
