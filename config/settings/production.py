@@ -5,7 +5,6 @@ from django.core.exceptions import ImproperlyConfigured
 from config.settings.base import *  # noqa: F403
 from config.settings.base import (
     PUBLIC_URL,
-    STRIPE_API_BASE,
     STRIPE_SECRET_KEY,
     STRIPE_WEBHOOK_SECRETS,
     env,
@@ -46,14 +45,18 @@ CACHES = {"default": redis_cache(_required("REDIS_URL"))}
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=env.str("REDIS_URL"))
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120}
 
-# The sandbox takes any card: it exists here only where it is named.
-STRIPE_SANDBOX = env.bool("STRIPE_SANDBOX", default=False)
+# The sandbox takes any card: it exists here only where its address is named, and a key of one's
+# own is always for Stripe itself.
+STRIPE_SANDBOX_URL = env.str("STRIPE_SANDBOX_URL", default="")
+STRIPE_SANDBOX = bool(STRIPE_SANDBOX_URL) and not STRIPE_SECRET_KEY
+if STRIPE_SANDBOX:
+    STRIPE_SECRET_KEY = "sk_test_sandbox"  # noqa: S105
+    STRIPE_PUBLISHABLE_KEY = "pk_test_sandbox"
+    STRIPE_API_BASE = STRIPE_SANDBOX_URL
 if not STRIPE_SECRET_KEY:
     raise ImproperlyConfigured("STRIPE_SECRET_KEY is not set.")
 if not STRIPE_WEBHOOK_SECRETS:
     raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRET is not set.")
-if STRIPE_API_BASE != "https://api.stripe.com" and not STRIPE_SANDBOX:
-    raise ImproperlyConfigured("STRIPE_API_BASE is not Stripe; name the sandbox: STRIPE_SANDBOX=1.")
 
 DEMO_ALLOWED = env.bool("DEMO_ALLOWED", default=False)
 
