@@ -18,9 +18,9 @@ KEY = "sk_test_contracts"
 CARD = {"payment_method_types": ["card"]}
 
 
-def client_of(sandbox: StripeSandbox, key: str = KEY) -> StripeClient:
+def client_of(stand_in: StripeSandbox, key: str = KEY) -> StripeClient:
     """stripe-python without retries of its own, so that each call is one call."""
-    return StripeClient(key, base_addresses={"api": sandbox.url}, max_network_retries=0)
+    return StripeClient(key, base_addresses={"api": stand_in.url}, max_network_retries=0)
 
 
 def intent_params(**fields: Any) -> dict[str, Any]:
@@ -41,20 +41,20 @@ def types(events: list[dict[str, Any]]) -> list[str]:
     return [event["type"] for event in events]
 
 
-def taken(sandbox: StripeSandbox, **options: Any) -> list[stripe.Event]:
+def taken(stand_in: StripeSandbox, **options: Any) -> list[stripe.Event]:
     """Queued events, their signatures verified by the real library."""
     return [
-        stripe.Webhook.construct_event(payload, signature, sandbox.webhook_secret)
-        for payload, signature in sandbox.take_events(**options)
+        stripe.Webhook.construct_event(payload, signature, stand_in.webhook_secret)
+        for payload, signature in stand_in.take_events(**options)
     ]
 
 
 @pytest.fixture
-def sandbox():
+def stand_in():
     with StripeSandbox(":memory:", settle_seconds=3600) as running:
         yield running
 
 
 @pytest.fixture
-def client(sandbox):
-    return client_of(sandbox)
+def client(stand_in):
+    return client_of(stand_in)

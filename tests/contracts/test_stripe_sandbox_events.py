@@ -61,32 +61,32 @@ def shop():
 
 @pytest.fixture
 def delivering(shop):
-    with StripeSandbox(":memory:", shop.url, "whsec_shop", settle_seconds=3600) as sandbox:
-        yield sandbox
+    with StripeSandbox(":memory:", shop.url, "whsec_shop", settle_seconds=3600) as stand_in:
+        yield stand_in
 
 
-def test_events_are_verified_by_the_real_library(client, sandbox):
+def test_events_are_verified_by_the_real_library(client, stand_in):
     intent = pay(client, metadata={"order": "5"})
-    events = taken(sandbox)
+    events = taken(stand_in)
     assert [event.type for event in events] == PAID
     assert events[-1].data.object["id"] == intent.id
     assert events[-1].data.object["metadata"]["order"] == "5"
     assert events[-1].request["id"] == intent.last_response.request_id
-    assert sandbox.take_events() == [], "taken events count as delivered"
+    assert stand_in.take_events() == [], "taken events count as delivered"
 
 
-def test_a_wrong_secret_and_a_changed_byte_do_not_verify(client, sandbox):
+def test_a_wrong_secret_and_a_changed_byte_do_not_verify(client, stand_in):
     pay(client)
-    payload, signature = sandbox.take_events()[0]
-    for body, secret in ((payload, "whsec_other"), (payload + b" ", sandbox.webhook_secret)):
+    payload, signature = stand_in.take_events()[0]
+    for body, secret in ((payload, "whsec_other"), (payload + b" ", stand_in.webhook_secret)):
         with pytest.raises(stripe.SignatureVerificationError):
             stripe.Webhook.construct_event(body, signature, secret)
 
 
-def test_a_refused_call_leaves_no_event(client, sandbox):
+def test_a_refused_call_leaves_no_event(client, stand_in):
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.payment_intents.create(intent_params(confirm=True))
-    assert sandbox.events() == []
+    assert stand_in.events() == []
 
 
 def test_events_are_delivered_in_the_background(delivering, shop):
@@ -103,17 +103,17 @@ def test_an_undelivered_event_comes_again(delivering, shop):
 
 def test_deliveries_back_off_and_are_given_up_after_three_days():
     now = [1_800_000_000.0]
-    with StripeSandbox(":memory:", clock=lambda: now[0]) as sandbox:
-        client_of(sandbox).v1.customers.create()
+    with StripeSandbox(":memory:", clock=lambda: now[0]) as stand_in:
+        client_of(stand_in).v1.customers.create()
         nobody = "http://127.0.0.1:9/webhook"
         for wait in (1, 2, 5, 15, 60, 300, 900):
-            assert sandbox.flush(nobody) == {"delivered": 0, "failed": 1}
+            assert stand_in.flush(nobody) == {"delivered": 0, "failed": 1}
             now[0] += wait - 0.5
-            assert sandbox.flush(nobody) == {"delivered": 0, "failed": 0}
+            assert stand_in.flush(nobody) == {"delivered": 0, "failed": 0}
             now[0] += 0.5
         now[0] += 3 * 86_400
-        assert sandbox.flush(nobody)["failed"] == 1
-        assert sandbox.take_events(include_delayed=True) == []
+        assert stand_in.flush(nobody)["failed"] == 1
+        assert stand_in.take_events(include_delayed=True) == []
 
 
 def test_a_redirect_is_a_failure_and_is_not_followed(delivering, shop):
@@ -122,34 +122,34 @@ def test_a_redirect_is_a_failure_and_is_not_followed(delivering, shop):
     assert shop.wait_for(2) == ["customer.created", "customer.created"]
 
 
-def test_a_dropped_event_exists_and_never_arrives(client, sandbox):
-    sandbox.fault("events", "drop", type="payment_intent.succeeded")
+def test_a_dropped_event_exists_and_never_arrives(client, stand_in):
+    stand_in.fault("events", "drop", type="payment_intent.succeeded")
     pay(client)
-    assert [event.type for event in taken(sandbox)] == PAID[:2]
-    assert sandbox.events("payment_intent.succeeded") != []
-    sandbox.redeliver(sandbox.events("payment_intent.succeeded")[0]["id"])
-    assert [event.type for event in taken(sandbox)] == PAID[2:]
+    assert [event.type for event in taken(stand_in)] == PAID[:2]
+    assert stand_in.events("payment_intent.succeeded") != []
+    stand_in.redeliver(stand_in.events("payment_intent.succeeded")[0]["id"])
+    assert [event.type for event in taken(stand_in)] == PAID[2:]
 
 
-def test_a_duplicated_event_arrives_twice_with_one_id(client, sandbox):
-    sandbox.fault("events", "duplicate", times=3)
+def test_a_duplicated_event_arrives_twice_with_one_id(client, stand_in):
+    stand_in.fault("events", "duplicate", times=3)
     pay(client)
-    ids = [event.id for event in taken(sandbox)]
+    ids = [event.id for event in taken(stand_in)]
     assert (len(ids), len(set(ids))) == (6, 3)
 
 
-def test_a_delayed_event_waits(client, sandbox):
-    sandbox.fault("events", "delay", seconds=3600, type="charge.*")
+def test_a_delayed_event_waits(client, stand_in):
+    stand_in.fault("events", "delay", seconds=3600, type="charge.*")
     pay(client)
-    assert [event.type for event in taken(sandbox)] == [PAID[0], PAID[2]]
-    late = taken(sandbox, include_delayed=True)
+    assert [event.type for event in taken(stand_in)] == [PAID[0], PAID[2]]
+    late = taken(stand_in, include_delayed=True)
     assert [event.type for event in late] == [PAID[1]]
 
 
-def test_reordered_events_come_in_the_opposite_order(client, sandbox):
-    sandbox.fault("events", "reorder", times=3)
+def test_reordered_events_come_in_the_opposite_order(client, stand_in):
+    stand_in.fault("events", "reorder", times=3)
     pay(client)
-    assert [event.type for event in taken(sandbox)] == PAID[::-1]
+    assert [event.type for event in taken(stand_in)] == PAID[::-1]
 
 
 def test_reordered_events_are_delivered_in_the_opposite_order(delivering, shop):
@@ -158,7 +158,7 @@ def test_reordered_events_are_delivered_in_the_opposite_order(delivering, shop):
     assert shop.wait_for(3) == PAID[::-1]
 
 
-def test_events_can_be_listed_and_retrieved(client, sandbox):
+def test_events_can_be_listed_and_retrieved(client, stand_in):
     intent = pay(client)
     page = client.v1.events.list({"type": "payment_intent.succeeded"})
     assert [event.data.object["id"] for event in page.data] == [intent.id]
@@ -171,14 +171,14 @@ def test_events_can_be_listed_and_retrieved(client, sandbox):
 
 def test_undelivered_events_outlive_a_restart(tmp_path, shop):
     path = tmp_path / "stripe.sqlite3"
-    with StripeSandbox(path) as sandbox:
-        client_of(sandbox).v1.customers.create()
+    with StripeSandbox(path) as stand_in:
+        client_of(stand_in).v1.customers.create()
     with StripeSandbox(path, shop.url, "whsec_shop"):
         assert shop.wait_for(1) == ["customer.created"]
 
 
-def test_the_controls_do_over_http_what_they_do_from_python(client, sandbox, shop):
-    controls = httpx.Client(base_url=f"{sandbox.url}/_sandbox")
+def test_the_controls_do_over_http_what_they_do_from_python(client, stand_in, shop):
+    controls = httpx.Client(base_url=f"{stand_in.url}/_sandbox")
     fault = {"kind": "events", "action": "delay", "seconds": 3600, "times": 9}
     controls.post("/faults", json=fault).raise_for_status()
     intent = pay(client, "pm_card_authenticationRequired")
@@ -214,7 +214,7 @@ def test_the_controls_do_over_http_what_they_do_from_python(client, sandbox, sho
         {"kind": "http", "action": "delay", "seconds": -1},
     ],
 )
-def test_a_misspelt_fault_is_refused(sandbox, fault):
-    assert httpx.post(f"{sandbox.url}/_sandbox/faults", json=fault).status_code == 400
+def test_a_misspelt_fault_is_refused(stand_in, fault):
+    assert httpx.post(f"{stand_in.url}/_sandbox/faults", json=fault).status_code == 400
     with pytest.raises(ValueError, match=r"must|unknown"):
-        sandbox.fault(**fault)
+        stand_in.fault(**fault)

@@ -36,7 +36,7 @@ def fails(call, *args):
     return caught.value
 
 
-def test_an_intent_goes_from_no_method_to_succeeded(client, sandbox):
+def test_an_intent_goes_from_no_method_to_succeeded(client, stand_in):
     intent = client.v1.payment_intents.create(intent_params(metadata={"order": "7"}))
     assert intent.status == "requires_payment_method"
     assert intent.client_secret.startswith(f"{intent.id}_secret_")
@@ -45,7 +45,7 @@ def test_an_intent_goes_from_no_method_to_succeeded(client, sandbox):
     assert intent.status == "requires_confirmation"
     intent = client.v1.payment_intents.confirm(intent.id)
     assert (intent.status, intent.amount_received) == ("succeeded", 1000)
-    assert types(sandbox.events()) == [
+    assert types(stand_in.events()) == [
         "payment_intent.created",
         "charge.succeeded",
         "payment_intent.succeeded",
@@ -75,18 +75,18 @@ def test_retrieve_expands_the_charge_and_its_refunds_only_when_asked(client):
     assert "cannot be expanded" in error.user_message
 
 
-def test_the_balance_line_of_an_asynchronous_capture_comes_later(client, sandbox):
+def test_the_balance_line_of_an_asynchronous_capture_comes_later(client, stand_in):
     intent = pay(client)
     assert client.v1.charges.retrieve(intent.latest_charge).balance_transaction is None
-    assert sandbox.settle() == 1
+    assert stand_in.settle() == 1
     line = client.v1.charges.retrieve(intent.latest_charge).balance_transaction
     assert client.v1.balance_transactions.retrieve(line).net == 1000 - 59
-    assert types(sandbox.events())[-1] == "charge.updated"
+    assert types(stand_in.events())[-1] == "charge.updated"
 
 
 @pytest.mark.parametrize(("method", "expected"), DECLINES.items())
 def test_a_declined_card_leaves_a_failed_charge_and_an_intent_to_try_again(
-    client, sandbox, method, expected
+    client, stand_in, method, expected
 ):
     intent = client.v1.payment_intents.create(intent_params())
     error = fails(client.v1.payment_intents.confirm, intent.id, {"payment_method": method})
@@ -100,37 +100,37 @@ def test_a_declined_card_leaves_a_failed_charge_and_an_intent_to_try_again(
     assert intent.last_payment_error.code == expected[0]
     charge = client.v1.charges.retrieve(intent.latest_charge)
     assert (charge.status, charge.paid, charge.failure_code) == ("failed", False, expected[0])
-    assert types(sandbox.events())[-2:] == ["charge.failed", "payment_intent.payment_failed"]
+    assert types(stand_in.events())[-2:] == ["charge.failed", "payment_intent.payment_failed"]
     paid = client.v1.payment_intents.confirm(intent.id, {"payment_method": "pm_card_visa"})
     assert (paid.status, paid.last_payment_error) == ("succeeded", None)
 
 
-def test_three_d_secure_completed_pays(client, sandbox):
+def test_three_d_secure_completed_pays(client, stand_in):
     intent = pay(client, "pm_card_threeDSecure2Required")
     assert (intent.status, intent.next_action.type) == ("requires_action", "use_stripe_sdk")
-    assert sandbox.charges() == []
-    assert sandbox.authenticate(intent.id)["status"] == "succeeded"
+    assert stand_in.charges() == []
+    assert stand_in.authenticate(intent.id)["status"] == "succeeded"
     intent = client.v1.payment_intents.retrieve(intent.id, {"expand": ["latest_charge"]})
     details = intent.latest_charge.payment_method_details.card
     assert details.three_d_secure.result == "authenticated"
     assert intent.next_action is None
-    assert "payment_intent.requires_action" in types(sandbox.events())
+    assert "payment_intent.requires_action" in types(stand_in.events())
 
 
-def test_three_d_secure_failed_asks_for_another_card_and_charges_nothing(client, sandbox):
+def test_three_d_secure_failed_asks_for_another_card_and_charges_nothing(client, stand_in):
     intent = pay(client, "pm_card_authenticationRequired")
-    after = sandbox.authenticate(intent.id, "failure")
+    after = stand_in.authenticate(intent.id, "failure")
     assert after["status"] == "requires_payment_method"
     assert after["last_payment_error"]["code"] == "payment_intent_authentication_failure"
-    assert sandbox.charges() == []
-    assert types(sandbox.events())[-1] == "payment_intent.payment_failed"
+    assert stand_in.charges() == []
+    assert types(stand_in.events())[-1] == "payment_intent.payment_failed"
 
 
-def test_a_card_can_still_be_declined_after_three_d_secure(client, sandbox):
+def test_a_card_can_still_be_declined_after_three_d_secure(client, stand_in):
     name = "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds"
-    after = sandbox.authenticate(pay(client, name).id)
+    after = stand_in.authenticate(pay(client, name).id)
     assert after["last_payment_error"]["decline_code"] == "insufficient_funds"
-    assert sandbox.charges()[0]["status"] == "failed"
+    assert stand_in.charges()[0]["status"] == "failed"
 
 
 def test_off_session_a_challenge_is_a_decline(client):
@@ -139,7 +139,7 @@ def test_off_session_a_challenge_is_a_decline(client):
     assert error.error.payment_intent.status == "requires_payment_method"
 
 
-def test_the_banks_page_completes_a_payment_and_leads_back_to_the_shop(client, sandbox):
+def test_the_banks_page_completes_a_payment_and_leads_back_to_the_shop(client, stand_in):
     back = "https://shop.example/paid?order=1"
     intent = pay(client, "pm_card_authenticationRequired", return_url=back)
     page = intent.next_action.redirect_to_url.url
@@ -153,19 +153,19 @@ def test_the_banks_page_completes_a_payment_and_leads_back_to_the_shop(client, s
     assert "Nothing is left" in httpx.post(page, data=form).text
 
 
-def test_the_banks_page_wants_the_intents_secret(client, sandbox):
+def test_the_banks_page_wants_the_intents_secret(client, stand_in):
     intent = pay(client, "pm_card_authenticationRequired")
-    page = f"{sandbox.url}/authenticate/{intent.id}"
+    page = f"{stand_in.url}/authenticate/{intent.id}"
     assert httpx.get(page).status_code == 404
     form = {"client_secret": f"{intent.id}_secret_guess", "outcome": "success"}
     assert httpx.post(page, data=form).status_code == 404
     assert client.v1.payment_intents.retrieve(intent.id).status == "requires_action"
 
 
-def test_manual_capture_holds_and_then_takes_at_most_what_was_held(client, sandbox):
+def test_manual_capture_holds_and_then_takes_at_most_what_was_held(client, stand_in):
     intent = pay(client, capture_method="manual")
     assert (intent.status, intent.amount_capturable) == ("requires_capture", 1000)
-    assert types(sandbox.events())[-1] == "payment_intent.amount_capturable_updated"
+    assert types(stand_in.events())[-1] == "payment_intent.amount_capturable_updated"
     error = fails(client.v1.payment_intents.capture, intent.id, {"amount_to_capture": 1001})
     assert error.code == "amount_too_large"
     intent = client.v1.payment_intents.capture(intent.id, {"amount_to_capture": 600})
@@ -174,12 +174,12 @@ def test_manual_capture_holds_and_then_takes_at_most_what_was_held(client, sandb
     assert again.code == "payment_intent_unexpected_state"
 
 
-def test_an_open_intent_can_be_cancelled_and_then_nothing_more(client, sandbox):
+def test_an_open_intent_can_be_cancelled_and_then_nothing_more(client, stand_in):
     intent = client.v1.payment_intents.create(intent_params())
     params = {"cancellation_reason": "abandoned"}
     intent = client.v1.payment_intents.cancel(intent.id, params)
     assert (intent.status, intent.cancellation_reason) == ("canceled", "abandoned")
-    assert types(sandbox.events())[-1] == "payment_intent.canceled"
+    assert types(stand_in.events())[-1] == "payment_intent.canceled"
     method = {"payment_method": "pm_card_visa"}
     for step in (
         lambda: client.v1.payment_intents.confirm(intent.id, method),
@@ -190,7 +190,7 @@ def test_an_open_intent_can_be_cancelled_and_then_nothing_more(client, sandbox):
         error = fails(step)
         assert error.code == "payment_intent_unexpected_state"
         assert error.error.payment_intent.id == intent.id
-    assert sandbox.charges() == []
+    assert stand_in.charges() == []
 
 
 def test_cancelling_an_uncaptured_payment_lets_the_money_go(client):
@@ -200,7 +200,7 @@ def test_cancelling_an_uncaptured_payment_lets_the_money_go(client):
     assert (charge.captured, charge.refunded) == (False, True)
 
 
-def test_a_paid_intent_is_neither_cancelled_nor_paid_again(client, sandbox):
+def test_a_paid_intent_is_neither_cancelled_nor_paid_again(client, stand_in):
     intent = pay(client)
     method = {"payment_method": "pm_card_visa"}
     for step in (
@@ -208,7 +208,7 @@ def test_a_paid_intent_is_neither_cancelled_nor_paid_again(client, sandbox):
         lambda: client.v1.payment_intents.cancel(intent.id),
     ):
         assert fails(step).code == "payment_intent_unexpected_state"
-    assert len(sandbox.charges()) == 1
+    assert len(stand_in.charges()) == 1
     intent = client.v1.payment_intents.update(intent.id, {"metadata": {"note": "kept"}})
     assert intent.metadata["note"] == "kept"
 
@@ -228,13 +228,13 @@ def test_automatic_methods_want_a_way_back(client):
     assert client.v1.payment_intents.confirm(intent.id, back).status == "succeeded"
 
 
-def test_a_slow_bank_keeps_the_intent_processing(client, sandbox):
-    sandbox.fault("payments", "processing")
+def test_a_slow_bank_keeps_the_intent_processing(client, stand_in):
+    stand_in.fault("payments", "processing")
     intent = pay(client)
-    assert (intent.status, sandbox.charges()) == ("processing", [])
-    assert sandbox.settle() >= 1
+    assert (intent.status, stand_in.charges()) == ("processing", [])
+    assert stand_in.settle() >= 1
     assert client.v1.payment_intents.retrieve(intent.id).status == "succeeded"
-    assert "payment_intent.processing" in types(sandbox.events())
+    assert "payment_intent.processing" in types(stand_in.events())
 
 
 def test_a_saved_card_pays_only_for_its_customer(client):
@@ -253,11 +253,11 @@ def test_a_card_that_is_nobodys_pays_once(client):
     assert "may not be used again" in fails(lambda: pay(client, method.id)).user_message
 
 
-def test_setting_up_for_later_spares_the_next_challenge(client, sandbox):
+def test_setting_up_for_later_spares_the_next_challenge(client, stand_in):
     customer = client.v1.customers.create()
     method = client.v1.payment_methods.create(card("4000002500003155"))
     first = pay(client, method.id, customer=customer.id, setup_future_usage="off_session")
-    assert sandbox.authenticate(first.id)["status"] == "succeeded"
+    assert stand_in.authenticate(first.id)["status"] == "succeeded"
     assert pay(client, method.id, customer=customer.id, off_session=True).status == "succeeded"
 
 

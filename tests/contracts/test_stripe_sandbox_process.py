@@ -37,15 +37,15 @@ def process(path, *options):
 def test_a_restart_keeps_objects_and_keys(tmp_path):
     path, key = tmp_path / "stripe.sqlite3", {"idempotency_key": "once"}
     params = intent_params(payment_method="pm_card_visa", confirm=True)
-    with StripeSandbox(path) as sandbox:
-        first = client_of(sandbox).v1.payment_intents.create(params, key)
-    with StripeSandbox(path) as sandbox:
-        client = client_of(sandbox)
+    with StripeSandbox(path) as stand_in:
+        first = client_of(stand_in).v1.payment_intents.create(params, key)
+    with StripeSandbox(path) as stand_in:
+        client = client_of(stand_in)
         assert client.v1.payment_intents.create(params, key).id == first.id
         assert client.v1.payment_intents.retrieve(first.id).status == "succeeded"
         refund_of(client, first, amount=400)
-    with StripeSandbox(path) as sandbox, pytest.raises(stripe.InvalidRequestError):
-        refund_of(client_of(sandbox), first, amount=601)
+    with StripeSandbox(path) as stand_in, pytest.raises(stripe.InvalidRequestError):
+        refund_of(client_of(stand_in), first, amount=601)
 
 
 def test_the_process_says_where_it_listens_and_ends_on_sigterm(tmp_path):
@@ -58,13 +58,13 @@ def test_the_process_says_where_it_listens_and_ends_on_sigterm(tmp_path):
 
 def test_stopping_lets_a_running_call_finish(tmp_path):
     path = tmp_path / "s.sqlite3"
-    sandbox = StripeSandbox(path).start()
-    sandbox.fault("http", "delay", seconds=0.5)
+    stand_in = StripeSandbox(path).start()
+    stand_in.fault("http", "delay", seconds=0.5)
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(pay, client_of(sandbox))
+        running = pool.submit(pay, client_of(stand_in))
         time.sleep(0.2)
-        sandbox.stop()
-        sandbox.stop()
+        stand_in.stop()
+        stand_in.stop()
         assert running.result().status == "succeeded"
 
 
@@ -74,9 +74,9 @@ def test_killed_in_the_middle_the_file_is_whole(tmp_path):
         pay(stripe.StripeClient("sk_test_cli", base_addresses={"api": url}))
         started.send_signal(signal.SIGKILL)
         started.wait()
-    with StripeSandbox(path) as sandbox:
-        assert [charge["status"] for charge in sandbox.charges()] == ["succeeded"]
-        assert len(sandbox.take_events()) == 3
+    with StripeSandbox(path) as stand_in:
+        assert [charge["status"] for charge in stand_in.charges()] == ["succeeded"]
+        assert len(stand_in.take_events()) == 3
 
 
 def test_two_processes_on_one_file_share_keys(tmp_path):

@@ -16,7 +16,7 @@ def refused(call):
     return caught.value
 
 
-def test_partial_refunds_sum_up_to_the_charge_and_not_a_cent_more(client, sandbox):
+def test_partial_refunds_sum_up_to_the_charge_and_not_a_cent_more(client, stand_in):
     intent = pay(client)
     refund_of(client, intent, amount=300, reason="requested_by_customer")
     refund_of(client, intent, amount=300)
@@ -28,7 +28,7 @@ def test_partial_refunds_sum_up_to_the_charge_and_not_a_cent_more(client, sandbo
     charge = client.v1.charges.retrieve(intent.latest_charge)
     assert (charge.amount_refunded, charge.refunded) == (1000, True)
     assert refused(lambda: refund_of(client, intent)).code == "charge_already_refunded"
-    assert sum(refund["amount"] for refund in sandbox.refunds(intent.id)) == 1000
+    assert sum(refund["amount"] for refund in stand_in.refunds(intent.id)) == 1000
 
 
 def test_a_refund_by_charge_equals_one_by_intent(client):
@@ -40,19 +40,19 @@ def test_a_refund_by_charge_equals_one_by_intent(client):
     assert client.v1.refunds.list({"created": {"lt": refund.created}}).data == []
 
 
-def test_twenty_parallel_refunds_of_sixty_percent_make_exactly_one(client, sandbox):
+def test_twenty_parallel_refunds_of_sixty_percent_make_exactly_one(client, stand_in):
     intent = pay(client)
 
     def attempt(_):
         try:
-            return refund_of(client_of(sandbox), intent, amount=600).id
+            return refund_of(client_of(stand_in), intent, amount=600).id
         except stripe.InvalidRequestError:
             return None
 
     with ThreadPoolExecutor(20) as pool:
         made = [id_ for id_ in pool.map(attempt, range(20)) if id_]
     assert len(made) == 1
-    assert len(sandbox.refunds()) == 1
+    assert len(stand_in.refunds()) == 1
 
 
 def test_what_was_never_captured_is_not_refunded(client):
@@ -72,37 +72,37 @@ def test_a_refund_names_exactly_one_payment(client):
     assert refused(lambda: client.v1.refunds.create(unknown)).code == "resource_missing"
 
 
-def test_a_refund_can_succeed_and_fail_later_and_its_amount_is_refundable_again(client, sandbox):
+def test_a_refund_can_succeed_and_fail_later_and_its_amount_is_refundable_again(client, stand_in):
     intent = pay(client, "pm_card_refundFail")
     refund = refund_of(client, intent)
     assert refund.status == "succeeded"
-    sandbox.settle()
+    stand_in.settle()
     refund = client.v1.refunds.retrieve(refund.id)
     assert (refund.status, refund.failure_reason) == ("failed", "expired_or_canceled_card")
     assert client.v1.charges.retrieve(intent.latest_charge).amount_refunded == 0
-    assert "refund.failed" in types(sandbox.events())
+    assert "refund.failed" in types(stand_in.events())
 
 
-def test_a_pending_refund_succeeds_later(client, sandbox):
+def test_a_pending_refund_succeeds_later(client, stand_in):
     refund = refund_of(client, pay(client, "pm_card_pendingRefund"))
     assert refund.status == "pending"
-    sandbox.settle()
+    stand_in.settle()
     assert client.v1.refunds.retrieve(refund.id).status == "succeeded"
-    assert types(sandbox.events())[-2:] == ["refund.updated", "charge.refund.updated"]
+    assert types(stand_in.events())[-2:] == ["refund.updated", "charge.refund.updated"]
 
 
-def test_a_lost_dispute_keeps_the_money_and_a_won_one_gives_it_back(client, sandbox):
+def test_a_lost_dispute_keeps_the_money_and_a_won_one_gives_it_back(client, stand_in):
     lost, won = pay(client, "pm_card_createDispute"), pay(client, "pm_card_createDispute")
     first, second = (
         client.v1.disputes.list({"payment_intent": intent.id}).data[0] for intent in (lost, won)
     )
     assert (first.status, first.amount) == ("needs_response", 1000)
     assert refused(lambda: refund_of(client, lost)).code == "charge_disputed"
-    assert sandbox.close_dispute(first.id, "lost")["status"] == "lost"
-    assert sandbox.close_dispute(second.id, "won")["status"] == "won"
+    assert stand_in.close_dispute(first.id, "lost")["status"] == "lost"
+    assert stand_in.close_dispute(second.id, "won")["status"] == "won"
     assert refused(lambda: refund_of(client, lost)).code == "charge_disputed"
     assert refund_of(client, won).amount == 1000
-    happened = types(sandbox.events())
+    happened = types(stand_in.events())
     for type_ in ("created", "funds_withdrawn", "funds_reinstated", "closed"):
         assert f"charge.dispute.{type_}" in happened
     assert client.v1.disputes.retrieve(first.id).balance_transactions[0].amount == -1000

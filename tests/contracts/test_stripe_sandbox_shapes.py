@@ -95,17 +95,17 @@ def test_charges_refunds_disputes_and_balance_lines_have_stripes_shape(client, w
         check(plain(object_))
 
 
-def test_a_failed_charge_and_the_intent_after_a_decline_have_stripes_shape(client, sandbox):
+def test_a_failed_charge_and_the_intent_after_a_decline_have_stripes_shape(client, stand_in):
     with pytest.raises(stripe.CardError) as caught:
         pay(client, "pm_card_visa_chargeDeclined")
     check(caught.value.json_body["error"]["payment_intent"])
-    check(sandbox.charges()[0])
+    check(stand_in.charges()[0])
 
 
-def test_every_event_and_the_object_inside_it_have_stripes_shape(client, sandbox, world):
+def test_every_event_and_the_object_inside_it_have_stripes_shape(client, stand_in, world):
     refund_of(client, world["paid"])
-    sandbox.settle()
-    events = taken(sandbox)
+    stand_in.settle()
+    events = taken(stand_in)
     assert len({event.type for event in events}) > 10
     for event in events:
         body = event.to_dict()
@@ -127,8 +127,8 @@ def test_a_deleted_customer_has_the_shape_of_stripes_stub(client, world):
     assert client.v1.customers.retrieve(world["customer"].id).deleted is True
 
 
-def test_errors_have_stripes_shape(sandbox):
-    answer = httpx.get(f"{sandbox.url}/v1/customers/cus_nobody", auth=("sk_test_contracts", ""))
+def test_errors_have_stripes_shape(stand_in):
+    answer = httpx.get(f"{stand_in.url}/v1/customers/cus_nobody", auth=("sk_test_contracts", ""))
     error = answer.json()["error"]
     assert answer.status_code == 404
     assert error.keys() == {"code", "doc_url", "message", "param", "request_log_url", "type"}

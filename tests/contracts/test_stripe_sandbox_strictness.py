@@ -30,23 +30,23 @@ def refused(call, *args):
         f"Digest {KEY}",
     ],
 )
-def test_any_other_key_is_a_401_in_stripes_shape(sandbox, header):
+def test_any_other_key_is_a_401_in_stripes_shape(stand_in, header):
     headers = {"Authorization": header} if header else {}
-    answer = httpx.get(f"{sandbox.url}/v1/customers", headers=headers)
+    answer = httpx.get(f"{stand_in.url}/v1/customers", headers=headers)
     assert answer.status_code == 401
     assert answer.json()["error"]["type"] == "invalid_request_error"
     assert "1234567890abcdef" not in answer.text
 
 
-def test_a_wrong_key_is_an_authentication_error_of_the_library(sandbox):
+def test_a_wrong_key_is_an_authentication_error_of_the_library(stand_in):
     with pytest.raises(stripe.AuthenticationError):
-        client_of(sandbox, "sk_live_0123456789").v1.customers.list()
+        client_of(stand_in, "sk_live_0123456789").v1.customers.list()
 
 
-def test_basic_authentication_is_accepted(sandbox):
+def test_basic_authentication_is_accepted(stand_in):
     header = "Basic " + base64.b64encode(f"{KEY}:".encode()).decode()
     headers = {"Authorization": header, "Stripe-Version": "2026-10-28.endive"}
-    assert httpx.get(f"{sandbox.url}/v1/customers", headers=headers).status_code == 200
+    assert httpx.get(f"{stand_in.url}/v1/customers", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_basic_authentication_is_accepted(sandbox):
         ({**intent_params(), "payment_method_types": ["klarna"]}, None, "payment_method_types"),
     ],
 )
-def test_bad_parameters_are_refused_by_name(client, sandbox, params, code, param):
+def test_bad_parameters_are_refused_by_name(client, stand_in, params, code, param):
     error = refused(client.v1.payment_intents.create, params)
     assert (error.http_status, error.code, error.param) == (400, code, param)
     assert client.v1.payment_intents.list().data == []
@@ -97,8 +97,8 @@ def test_the_least_amount_passes(client):
         "balance_transactions/txn_x",
     ],
 )
-def test_an_unknown_id_is_a_404(sandbox, path):
-    answer = httpx.get(f"{sandbox.url}/v1/{path}", auth=(KEY, ""))
+def test_an_unknown_id_is_a_404(stand_in, path):
+    answer = httpx.get(f"{stand_in.url}/v1/{path}", auth=(KEY, ""))
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "resource_missing"
 
@@ -110,31 +110,31 @@ def test_an_id_of_another_kind_is_unknown(client):
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v1/cookies"), ("PUT", "/v1/customers")])
-def test_an_unknown_url_is_a_404(sandbox, method, path):
-    answer = httpx.request(method, f"{sandbox.url}{path}", auth=(KEY, ""))
+def test_an_unknown_url_is_a_404(stand_in, method, path):
+    answer = httpx.request(method, f"{stand_in.url}{path}", auth=(KEY, ""))
     assert answer.status_code == 404
     assert "Unrecognized request URL" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("body", ["a[b=1", "a]b[=1", "amount=1&amount[x]=2", "a[" * 20 + "=1"])
-def test_a_broken_form_is_a_400(sandbox, body):
+def test_a_broken_form_is_a_400(stand_in, body):
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = httpx.post(
-        f"{sandbox.url}/v1/payment_intents", content=body, headers=headers, auth=(KEY, "")
+        f"{stand_in.url}/v1/payment_intents", content=body, headers=headers, auth=(KEY, "")
     )
     assert answer.status_code == 400
 
 
-def test_a_huge_body_is_refused(sandbox):
+def test_a_huge_body_is_refused(stand_in):
     body = {"description": "x" * 2_000_000}
     try:
-        answer = httpx.post(f"{sandbox.url}/v1/customers", data=body, auth=(KEY, ""))
+        answer = httpx.post(f"{stand_in.url}/v1/customers", data=body, auth=(KEY, ""))
     except httpx.TransportError:
         return
     assert answer.status_code == 413
 
 
-def test_customers_are_created_updated_found_and_deleted(client, sandbox):
+def test_customers_are_created_updated_found_and_deleted(client, stand_in):
     customer = client.v1.customers.create(
         {"email": "a@example.com", "name": "A", "metadata": {"user": "1", "old": "x"}}
     )
@@ -148,7 +148,7 @@ def test_customers_are_created_updated_found_and_deleted(client, sandbox):
     assert client.v1.customers.list({"email": "a@example.com"}).data == []
     error = refused(client.v1.payment_intents.create, intent_params(customer=customer.id))
     assert error.code == "resource_missing"
-    kinds = {event["type"] for event in sandbox.events()}
+    kinds = {event["type"] for event in stand_in.events()}
     assert kinds == {"customer.created", "customer.updated", "customer.deleted"}
 
 
@@ -170,7 +170,7 @@ def test_lists_are_newest_first_and_paged_by_id(client):
     assert refused(client.v1.payment_intents.list, {"starting_after": "pi_x"}).http_status == 400
 
 
-def test_the_controls_answer_loopback_clients_only_unless_opened(sandbox):
+def test_the_controls_answer_loopback_clients_only_unless_opened(stand_in):
     def control(client_address):
         environ = {
             "REQUEST_METHOD": "GET",
@@ -182,7 +182,7 @@ def test_the_controls_answer_loopback_clients_only_unless_opened(sandbox):
             "wsgi.input": io.BytesIO(),
         }
         lines = []
-        list(sandbox.app(environ, lambda status, headers: lines.append(status)))
+        list(stand_in.app(environ, lambda status, headers: lines.append(status)))
         return lines[0][:3]
 
     assert [control(a) for a in ("127.0.0.1", "::1", "10.0.0.7", "")] == [
@@ -191,15 +191,15 @@ def test_the_controls_answer_loopback_clients_only_unless_opened(sandbox):
         "403",
         "403",
     ]
-    sandbox.app.open_controls = True
+    stand_in.app.open_controls = True
     assert control("10.0.0.7") == "200"
 
 
 def test_no_card_number_reaches_the_file(tmp_path):
     path = tmp_path / "stripe.sqlite3"
     details = {"number": "4000000000000077", "exp_month": 1, "exp_year": 2034, "cvc": "987"}
-    with StripeSandbox(path) as sandbox:
-        client = client_of(sandbox)
+    with StripeSandbox(path) as stand_in:
+        client = client_of(stand_in)
         client.v1.payment_methods.create({"type": "card", "card": details})
     for file in tmp_path.iterdir():
         assert b"4000000000000077" not in file.read_bytes()
