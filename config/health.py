@@ -21,7 +21,9 @@ def welcome(request: HttpRequest) -> JsonResponse:
         "redoc": "/api/redoc/",
         "admin": "/admin/",
     }
-    return JsonResponse({"name": "Souk", **{k: request.build_absolute_uri(v) for k, v in links.items()}})
+    return JsonResponse(
+        {"name": "Souk", **{k: request.build_absolute_uri(v) for k, v in links.items()}}
+    )
 
 
 @require_safe

@@ -67,9 +67,7 @@ def _end_failed(claim: Claim, exc: Exception, request: Request) -> None:
 
 def _replay(found: Replay, request: Request, render: Render) -> Response:
     if found.problem is not None:
-        response = Response(
-            found.problem, status=found.status, content_type=problems.CONTENT_TYPE
-        )
+        response = Response(found.problem, status=found.status, content_type=problems.CONTENT_TYPE)
     else:
         response = Response(render(request, found.object_ref), status=found.status)
     response["Idempotent-Replayed"] = "true"

@@ -62,7 +62,7 @@ class MoneyField(serializers.Field[Any, Any, Any, Any]):
     """Dollars: `"10.50"` outside, 1050 inside. Zero and below are refused unless `allow_zero`."""
 
     default_error_messages = {
-        "invalid": "A decimal string with at most two decimals, such as \"10.50\".",
+        "invalid": 'A decimal string with at most two decimals, such as "10.50".',
         "not_positive": "The amount must be above zero.",
     }
 

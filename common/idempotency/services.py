@@ -56,9 +56,7 @@ def begin(*, user_id: int, route: str, key: str, body: Any) -> Claim | Replay:
     identity = {"user_id": user_id, "route": route, "key_hash": fingerprint(key)}
     try:
         with transaction.atomic():
-            record = IdempotencyRecord.objects.create(
-                **identity, body_hash=body_hash, claim=token
-            )
+            record = IdempotencyRecord.objects.create(**identity, body_hash=body_hash, claim=token)
     except IntegrityError:
         return _meet(IdempotencyRecord.objects.filter(**identity), body_hash, token)
     return _hold(record.pk, token)

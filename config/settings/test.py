@@ -1,4 +1,4 @@
-"""Tests: real MySQL and Redis from TEST_DATABASE_URL and TEST_REDIS_URL, else SQLite (unit only)."""
+"""Tests: real MySQL and Redis by TEST_DATABASE_URL and TEST_REDIS_URL, else SQLite (unit only)."""
 
 from config.settings.base import *  # noqa: F403
 from config.settings.base import env, mysql, redis_cache

@@ -141,9 +141,7 @@ class StaffOrderList(ApiView):
     )
     def get(self, request: Request) -> Response:
         query = self.query(request, StaffOrderQuery)
-        found = orders.orders_all(
-            status=query.get("status"), fulfilment=query.get("fulfilment")
-        )
+        found = orders.orders_all(status=query.get("status"), fulfilment=query.get("fulfilment"))
         return self.cursor(found, OrderWithPaymentOut, with_page=_joined)
 
 

@@ -75,5 +75,3 @@ class SummaryOut(serializers.Serializer[Any]):
     by_method = MethodOut(many=True)
     by_month = MonthOut(many=True)
     favourite_product = FavouriteOut(allow_null=True)
-
-

@@ -58,7 +58,7 @@ def order_place(
         if not _expire(order_reads.overdue_order_ids_holding(shortage.product_ids)):
             raise
         placed = place()
-    # The provider is slow and may be down: never under a lock, and never a reason to lose the order.
+    # The provider is slow and may be down: never under a lock, never a reason to lose the order.
     ports.gateway(method).open(placed.payment.pk)
     return placed
 

@@ -32,6 +32,4 @@ class RefundLinesInvalid(Invalid):
     title = "The lines do not fit the order."
 
     def __init__(self, detail: str) -> None:
-        super().__init__(
-            detail, errors=[{"field": "lines", "code": self.code, "detail": detail}]
-        )
+        super().__init__(detail, errors=[{"field": "lines", "code": self.code, "detail": detail}])

@@ -55,8 +55,7 @@ class Payment(models.Model):
                 name="payment_refunded_within_captured",
             ),
             models.CheckConstraint(
-                condition=(Q(status=Status.REVIEW) & ~Q(reason=""))
-                | ~Q(status=Status.REVIEW),
+                condition=(Q(status=Status.REVIEW) & ~Q(reason="")) | ~Q(status=Status.REVIEW),
                 name="payment_review_has_reason",
             ),
         ]

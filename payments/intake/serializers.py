@@ -16,7 +16,6 @@ from common.money import to_text
 from payments.intake.models import Payment, Refund
 from payments.intake.rules import Method, Reason, RefundStatus, Status
 
-
 METHODS = [method.value for method in Method]
 STATUSES = [status.value for status in Status]
 REFUND_STATUSES = [status.value for status in RefundStatus]

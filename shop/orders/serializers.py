@@ -88,4 +88,6 @@ class PurchasedItemOut(serializers.Serializer[Any]):
 
     def get_average_price(self, row: dict[str, Any]) -> str:
         """Paid per unit bought, before refunds."""
-        return MoneyField().to_representation((2 * row["paid"] + row["bought"]) // (2 * row["bought"]))
+        return MoneyField().to_representation(
+            (2 * row["paid"] + row["bought"]) // (2 * row["bought"])
+        )

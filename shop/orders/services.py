@@ -199,5 +199,3 @@ def _record(
     OrderEvent.objects.create(
         order=order, field=field, old=old, new=new, actor_id=actor_id, reason=reason[:200]
     )
-
-

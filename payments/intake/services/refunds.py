@@ -28,7 +28,7 @@ def refund_request(
     reason: str,
     actor_id: int | None,
 ) -> Refund:
-    """Reserve and send a refund: of `amount`, of `lines` ({slug: quantity}), or of all that is left.
+    """Reserve and send a refund: of `amount`, of `lines` ({slug: quantity}), or of all left.
 
     Raises InvalidTransition where nothing was captured, RefundExceedsCaptured,
     RefundLinesInvalid.
@@ -37,7 +37,10 @@ def refund_request(
     payment = found.payment
     if payment.status not in (Status.SUCCEEDED, Status.REVIEW):
         raise InvalidTransition("payment", payment.status, Status.REFUNDED)
-    line_left = selectors.lines_refundable(payment)
+    # Money in review has bought nothing: there are no lines to give back.
+    line_left = (
+        selectors.lines_refundable(payment) if payment.status == Status.SUCCEEDED else []
+    )
     wanted = amount if amount is not None else _worth(payment, line_left, lines)
     _check_fits(payment, wanted)
     shares = _shares(line_left, wanted, lines)

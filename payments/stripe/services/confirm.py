@@ -5,6 +5,7 @@ transaction; the answer is written. Where the answer is lost, a task first asks 
 asks again with the same idempotency key.
 """
 
+import contextlib
 from typing import Any
 
 from common import clock
@@ -138,7 +139,6 @@ def attempt_resolve(*, payment_id: int) -> None:
         if rules.outcome(intent.status) is not Outcome.OPEN:
             intent_apply(payment_id=payment_id, intent=intent)
             return
-    try:
+    # Written down by `_ask`; the payment waits for another card.
+    with contextlib.suppress(Declined, Refused):
         _ask(attempt)
-    except (Declined, Refused):
-        pass  # written down by `_ask`; the payment waits for another card
