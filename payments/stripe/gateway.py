@@ -68,10 +68,16 @@ def _answers() -> Iterator[None]:
         yield
     except stripe.CardError as error:
         raise Declined(_card_error(error)) from error
-    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as error:
+    # A wrong key is ours to mend, not the customer's: what was asked waits until it is.
+    except (
+        stripe.APIConnectionError,
+        stripe.RateLimitError,
+        stripe.APIError,
+        stripe.IdempotencyError,
+        stripe.AuthenticationError,
+        stripe.PermissionError,
+    ) as error:
         raise Unreachable(type(error).__name__) from error
-    except stripe.IdempotencyError as error:
-        raise Unreachable("idempotency") from error
     except stripe.StripeError as error:
         # A concurrent call with the same key is answered 409: its outcome is the other call's.
         if error.http_status == 409 or (error.http_status or 500) >= 500:

@@ -6,7 +6,7 @@ from typing import Any
 
 from payments.intake.models import Payment
 from payments.stripe import selectors, services
-from payments.stripe.errors import Refused, Unreachable
+from payments.stripe.errors import Unreachable
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ class StripeGateway:
         """Make the intent now; the order stands whether or not Stripe answers."""
         try:
             services.intent_ensure(payment_id=payment_id)
-        except (Refused, Unreachable) as error:
+        except Unreachable as error:
             logger.warning("stripe.intent_not_opened", extra={"error": str(error)})
 
     def describe(self, payments: Sequence[Payment]) -> dict[int, dict[str, Any]]:

@@ -38,9 +38,7 @@ def refund_request(
     if payment.status not in (Status.SUCCEEDED, Status.REVIEW):
         raise InvalidTransition("payment", payment.status, Status.REFUNDED)
     # Money in review has bought nothing: there are no lines to give back.
-    line_left = (
-        selectors.lines_refundable(payment) if payment.status == Status.SUCCEEDED else []
-    )
+    line_left = selectors.lines_refundable(payment) if payment.status == Status.SUCCEEDED else []
     wanted = amount if amount is not None else _worth(payment, line_left, lines)
     _check_fits(payment, wanted)
     shares = _shares(line_left, wanted, lines)

@@ -22,6 +22,7 @@ from shop.inventory.errors import OutOfStock
 from shop.orders import services as orders
 from shop.orders.models import Order
 from shop.orders.rules import BOUGHT
+from shop.orders.rules import Status as OrderStatus
 
 # Long enough for the request that wrote it to open the payment at the provider by itself.
 OPEN_TASK_DELAY: Final = 10
@@ -78,11 +79,16 @@ def payment_settle(*, payment_id: int, capture: Capture) -> bool:
     misfit = rules.misfit(payment.amount, capture.amount)
     if misfit or capture.currency != payment.currency:
         _review(found, misfit or Reason.WRONG_TOKEN)
-    elif payment.status in OPEN:
+    elif payment.status in OPEN and _is_wanted(found.order):
         _succeed(found)
     else:
         _settle_late(found, capture.amount)
     return True
+
+
+def _is_wanted(order: Order | None) -> bool:
+    """An open payment's order waits for it, unless late money of another one has paid it."""
+    return order is None or order.status == OrderStatus.PENDING
 
 
 def _succeed(found: Locked) -> None:
@@ -108,7 +114,8 @@ def _why_not_usable(found: Locked) -> Reason | None:
     if order.status in BOUGHT:
         return Reason.MULTIPLE
     other = locks.open_payment(order)
-    if other is not None:
+    # One that is being decided cannot be called off; its money, if it comes, is `multiple`.
+    if other is not None and other.status == Status.AWAITING:
         payment_close(other, Status.REPLACED)
     try:
         with transaction.atomic():

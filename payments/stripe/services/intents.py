@@ -22,11 +22,21 @@ from payments.stripe.rules import Outcome
 
 
 def intent_ensure(*, payment_id: int) -> None:
-    """Make the payment's intent if it has none. Raises Unreachable or Refused."""
+    """Make the payment's intent if it has none. Raises Unreachable.
+
+    What Stripe will not take, such as an amount below its minimum, fails the payment: the order
+    may be paid another way.
+    """
     payment = intake.payment(payment_id)
     if payment.status not in OPEN or selectors.intent(payment_id) is not None:
         return
-    intent_save(payment_id=payment_id, intent=_create(payment))
+    try:
+        intent = _create(payment)
+    except Refused as error:
+        reason = {"code": error.code, "message": error.message}
+        machine.payment_mark_failed(payment_id=payment_id, error=reason)
+        return
+    intent_save(payment_id=payment_id, intent=intent)
 
 
 def _create(payment: Payment) -> Intent:
@@ -102,10 +112,16 @@ def intent_apply(*, payment_id: int, intent: Intent) -> None:
 def _apply_open(payment_id: int, intent: Intent) -> None:
     """It waits for a card: new is only that one was declined, in the browser or in 3-D Secure."""
     payment = intake.payment(payment_id)
-    under_way = payment.status == Status.PROCESSING
-    if under_way or (intent.error and intent.error != payment.last_error):
-        error = intent.error or {"code": "authentication_failed"}
-        machine.payment_mark_declined(payment_id=payment_id, error=error)
+    if payment.status == Status.PROCESSING:
+        # This reading may be older than the confirm call that put the payment under way.
+        intent = gateway.retrieve_intent(intent.id)
+        if rules.outcome(intent.status) is not Outcome.OPEN:
+            intent_apply(payment_id=payment_id, intent=intent)
+            return
+    elif not intent.error or intent.error == payment.last_error:
+        return
+    error = intent.error or {"code": "authentication_failed"}
+    machine.payment_mark_declined(payment_id=payment_id, error=error)
 
 
 @transactional
