@@ -1,6 +1,5 @@
 """The demo's people and what they bought, made through the services like everybody's."""
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,8 +14,6 @@ from payments.intake.models import Payment, PaymentEvent
 from payments.stripe import services as stripe
 from shop.inventory.models import StockHold, StockMovement
 from shop.orders.models import Order, OrderEvent, OrderLine
-
-logger = logging.getLogger(__name__)
 
 Basket = dict[str, int]
 
@@ -117,7 +114,7 @@ def _give_back(user_id: int, lines: Basket) -> None:
     payment = Payment.objects.filter(user_id=user_id, captured__gt=0).order_by("-pk").first()
     if payment is None:
         return
-    intake.refund_request(
+    refund = intake.refund_request(
         payment_id=payment.pk,
         amount=None,
         lines=lines,
@@ -125,3 +122,5 @@ def _give_back(user_id: int, lines: Basket) -> None:
         reason="demo: changed their mind",
         actor_id=None,
     )
+    # Now, not by the worker: stock must not change under the first visitor's eyes.
+    stripe.refund_send(refund_id=refund.pk)

@@ -1,0 +1,162 @@
+"""The embedded shop as a process: bought from, restarted, and ended by Ctrl-C."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+START_SECONDS = 60
+PAID_SECONDS = 10
+
+
+class Shop:
+    """A running `python -m config.embedded`, and a customer's client of it."""
+
+    def __init__(self, state: Path) -> None:
+        self.port = free_port()
+        self.access = ""
+        environment = {"PATH": os.environ["PATH"], "SOUK_STATE_DIR": str(state)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "config.embedded", "--port", str(self.port)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.printed = self._until_it_runs()
+
+    def _until_it_runs(self) -> str:
+        assert self.process.stdout is not None
+        lines = []
+        deadline = time.monotonic() + START_SECONDS
+        for line in self.process.stdout:
+            lines.append(line)
+            if "/products/lamp/" in line:
+                return "".join(lines)
+            assert time.monotonic() < deadline
+        pytest.fail("it ended: " + "".join(lines))
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/api/v1/{path}", method=method
+        )
+        if self.access:
+            request.add_header("Authorization", f"Bearer {self.access}")
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, json.loads(answer.read() or "null")
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, json.loads(refusal.read() or "null")
+
+    def get(self, path: str) -> Any:
+        status, body = self.call("GET", path)
+        assert status == 200, body
+        return body
+
+    def register(self, email: str) -> None:
+        account = {"email": email, "password": "a-long-enough-passphrase"}
+        self.access = self.call("POST", "auth/register/", account)[1]["access"]
+
+    def order(self, product: str) -> Any:
+        body = {"lines": [{"product": product, "quantity": 1}], "payment": {"method": "stripe"}}
+        status, order = self.call("POST", "orders/", body)
+        assert status == 201, order
+        return order
+
+    def confirm(self, order: Any, card: str) -> int:
+        path = f"payments/{order['payment']['id']}/confirm/"
+        return self.call("POST", path, {"payment_method": card})[0]
+
+    def available(self, product: str) -> int:
+        return int(self.get(f"products/{product}/")["available"])
+
+    def interrupt(self) -> int:
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(check: Callable[[], bool], seconds: float = PAID_SECONDS) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if check():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(tmp_path_factory.mktemp("souk"))
+
+
+@pytest.fixture(scope="module")
+def shop(state: Path) -> Iterator[Shop]:
+    running = Shop(state)
+    yield running
+    if running.process.poll() is None:
+        running.interrupt()
+
+
+def test_the_banner_says_where_to_go_and_who_to_be(shop: Shop) -> None:
+    for expected in (f":{shop.port}/api/docs/", "/admin/", "testuser / password123", "curl"):
+        assert expected in shop.printed
+
+
+def test_a_customer_buys_the_lamp_with_a_card(shop: Shop) -> None:
+    shop.register("buyer@example.org")
+    before = shop.available("lamp")
+    order = shop.order("lamp")
+    assert shop.confirm(order, "pm_card_visa_chargeDeclined") == 402
+    assert shop.confirm(order, "pm_card_visa") == 202
+    path = f"orders/{order['number']}/"
+    assert eventually(lambda: shop.get(path)["status"] == "paid")
+    assert shop.available("lamp") == before - 1
+    assert [line["order"] for line in shop.get("purchases/")["results"]] == [order["number"]]
+
+
+def test_a_cancelled_order_gives_its_stock_back(shop: Shop) -> None:
+    shop.register("changed-their-mind@example.org")
+    before = shop.available("chair")
+    order = shop.order("chair")
+    assert shop.available("chair") == before - 1
+    assert shop.call("POST", f"orders/{order['number']}/cancel/")[0] == 200
+    assert shop.available("chair") == before
+
+
+def test_ctrl_c_ends_all_of_it_and_a_restart_keeps_everything(shop: Shop, state: Path) -> None:
+    shop.register("stays@example.org")
+    order = shop.order("table")
+    lamps = shop.available("lamp")
+    assert shop.interrupt() == 0
+    with pytest.raises(ProcessLookupError):
+        os.killpg(shop.process.pid, 0)
+    again = Shop(state)
+    try:
+        again.access = shop.access
+        assert "demo customer" not in again.printed
+        assert again.available("lamp") == lamps
+        assert again.get(f"orders/{order['number']}/")["status"] == "pending_payment"
+        assert again.confirm(order, "pm_card_visa") == 202
+        assert eventually(lambda: again.get(f"orders/{order['number']}/")["status"] == "paid")
+    finally:
+        again.interrupt()
