@@ -13,6 +13,7 @@ from celery import current_app
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from kombu.exceptions import OperationalError
 
 from common import context
 from common.db import transactional
@@ -55,8 +56,12 @@ def send(message_id: int, task: str, payload: dict[str, Any]) -> None:
         current_app.tasks[task].apply_async(
             kwargs={**payload, "outbox_id": message_id}, ignore_result=True, retry=False
         )
-    except (OSError, current_app.connection().connection_errors) as error:
+    except _broker_errors() as error:
         logger.warning("outbox.not_sent", extra={"task": task, "error": type(error).__name__})
+
+
+def _broker_errors() -> tuple[type[BaseException], ...]:
+    return (OSError, OperationalError, *current_app.connection().connection_errors)
 
 
 def claim(message_id: int) -> OutboxMessage | None:
