@@ -112,7 +112,8 @@ def _start_worker() -> Any:
     worker = app.WorkController(
         pool="threads", concurrency=4, queues="background,payments", loglevel="WARNING"
     )
-    beat = EmbeddedService(app, thread=True, scheduler_cls=Scheduler)
+    # Any: the stubs do not know that `thread=True` makes it a thread, not a process.
+    beat: Any = EmbeddedService(app, thread=True, scheduler_cls=Scheduler)
     threading.Thread(target=worker.start, name="worker", daemon=True).start()
     beat.daemon = True
     beat.start()

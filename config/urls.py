@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
@@ -10,7 +10,7 @@ from config import health
 from payments import urls as payments
 from shop import urls as shop
 
-api = [
+api: list[URLPattern | URLResolver] = [
     path("auth/", include("accounts.urls")),
     *shop.public,
     *payments.public,

@@ -1,7 +1,8 @@
 """Short words for the OpenAPI document."""
 
 import functools
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar, cast
 
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -14,6 +15,7 @@ from rest_framework import serializers
 from common.api.serializers import Problem
 
 Out = type[serializers.BaseSerializer[Any]]
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -39,16 +41,16 @@ _MEANING = {
 
 def page_of(out: Out) -> Any:
     """The answer of `ApiView.pages`."""
-    return _list_of(out, counted=True)
+    return _list_of(cast(Hashable, out), counted=True)
 
 
 def cursor_of(out: Out) -> Any:
     """The answer of `ApiView.cursor`."""
-    return _list_of(out, counted=False)
+    return _list_of(cast(Hashable, out), counted=False)
 
 
 @functools.cache  # two routes that answer with the same list must name one component
-def _list_of(out: Out, *, counted: bool) -> Any:
+def _list_of(out: Any, *, counted: bool) -> Any:
     count = {"count": serializers.IntegerField()} if counted else {}
     links = {name: serializers.URLField(allow_null=True) for name in ("next", "previous")}
     name = out.__name__.removesuffix("Out") + ("Page" if counted else "List")
@@ -63,7 +65,7 @@ def operation(
     keyed: bool = False,
     parameters: tuple[Any, ...] = (),
     **kwargs: Any,
-) -> Any:
+) -> Callable[[Handler], Handler]:
     """`extend_schema` with the refusals as problem documents; `keyed` adds Idempotency-Key."""
     codes = {*refusals, *((409, 422) if keyed else ())}
     problems = {

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -32,8 +32,10 @@ def idempotent(render: Render) -> Callable[[Handler], Handler]:
             key = request.headers.get("Idempotency-Key")
             if key is None:
                 return handler(view, request, *args, **kwargs)
+            # Keys belong to users; views that take keys deny everybody else before this.
+            user_id = cast(int, request.user.pk)
             begun = services.begin(
-                user_id=request.user.pk, route=f"POST {request.path}", key=key, body=request.data
+                user_id=user_id, route=f"POST {request.path}", key=key, body=request.data
             )
             if isinstance(begun, Replay):
                 return _replay(begun, request, render)

@@ -68,7 +68,7 @@ def translate(exc: Exception) -> errors.SoukError | None:
     if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         return errors.Unauthorized(code=str(exc.get_codes()))
     if isinstance(exc, exceptions.Throttled):
-        return errors.TooManyRequests(retry_after=max(1, int(exc.wait or 1)))
+        return errors.TooManyRequests(retry_after=max(1, int(getattr(exc, "wait", None) or 1)))
     if isinstance(exc, RequestDataTooBig):
         return errors.TooLarge()
     if isinstance(exc, OperationalError) and is_retryable(exc):

@@ -109,4 +109,5 @@ class Problem(serializers.Serializer[Any]):
     detail = serializers.CharField()
     code = serializers.CharField()
     instance = serializers.CharField()
-    errors = ProblemItem(many=True)
+    # A field by name only: the metaclass takes it off the class, where `errors` is a property.
+    errors = ProblemItem(many=True)  # type: ignore[assignment]

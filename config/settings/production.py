@@ -17,7 +17,7 @@ _MIN_SYMBOLS = 10
 
 
 def _secret(name: str) -> str:
-    value = env.str(name, default="")
+    value: str = env.str(name, default="")
     if not value:
         raise ImproperlyConfigured(f"{name} is not set.")
     if len(value) < _MIN_LENGTH or len(set(value)) < _MIN_SYMBOLS:
@@ -28,7 +28,7 @@ def _secret(name: str) -> str:
 
 
 def _required(name: str) -> str:
-    value = env.str(name, default="")
+    value: str = env.str(name, default="")
     if not value:
         raise ImproperlyConfigured(f"{name} is not set.")
     return value

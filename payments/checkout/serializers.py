@@ -29,7 +29,8 @@ class PayIn(StrictSerializer):
 
 
 class OrderIn(StrictSerializer):
-    lines = LineIn(many=True, allow_empty=False, max_length=100)
+    # The stubs do not know the bounds that `many=True` takes.
+    lines = LineIn(many=True, allow_empty=False, max_length=100)  # type: ignore[call-arg]
     payment = PayIn()
     expected_total = MoneyField(required=False)
 

@@ -116,7 +116,8 @@ class RefundIn(StrictSerializer):
     """Without `amount` and `lines`: all that is left."""
 
     amount = MoneyField(required=False)
-    lines = RefundLineIn(many=True, required=False, max_length=100, allow_empty=False)
+    # The stubs do not know the bounds that `many=True` takes.
+    lines = RefundLineIn(many=True, required=False, max_length=100, allow_empty=False)  # type: ignore[call-arg]
     restock = serializers.BooleanField(default=False)
     destination = serializers.ChoiceField(["original"], default="original")
     reason = StrictCharField(max_length=200)

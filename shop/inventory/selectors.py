@@ -23,4 +23,5 @@ def stock_change(ref: str) -> dict[str, Any]:
     movements = StockMovement.objects.select_related("actor", "order_line__order")
     movement = movements.get(pk=key) if kind == "movement" else None
     stocks = Stock.objects.select_related("product")
-    return {"stock": stocks.get(pk=movement.stock_id if movement else key), "movement": movement}
+    stock = stocks.get(pk=movement.stock_id if movement else int(key))
+    return {"stock": stock, "movement": movement}
