@@ -20,7 +20,8 @@ def _secret(name: str) -> str:
     value: str = env.str(name, default="")
     if not value:
         raise ImproperlyConfigured(f"{name} is not set.")
-    if len(value) < _MIN_LENGTH or len(set(value)) < _MIN_SYMBOLS:
+    made_up = value.startswith("django-insecure-")
+    if made_up or len(value) < _MIN_LENGTH or len(set(value)) < _MIN_SYMBOLS:
         raise ImproperlyConfigured(
             f"{name} is weak: at least {_MIN_LENGTH} characters, {_MIN_SYMBOLS} different ones."
         )

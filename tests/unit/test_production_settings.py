@@ -1,0 +1,78 @@
+"""Production refuses to start with a missing or weak secret, and says which."""
+
+import importlib
+import sys
+from types import ModuleType
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+GOOD = {
+    "SECRET_KEY": "kQ7vX2mK9pLw4RtY8sBn3Hd6Gf5cJ1uE0aVo8MiT2xQk7Ny4Zz",
+    "JWT_SIGNING_KEY": "Hd6Gf5cJ1uE0aVo8MiT2xQk7Ny4ZzkQ7vX2mK9pLw4RtY8sBn3",
+    "DATABASE_URL": "mysql://souk:secret@db:3306/souk",
+    "REDIS_URL": "redis://redis:6379/0",
+    "STRIPE_SECRET_KEY": "sk_test_own",
+    "STRIPE_WEBHOOK_SECRET": "whsec_own,whsec_older",
+    "ALLOWED_HOSTS": "shop.example.org",
+    "PUBLIC_URL": "https://shop.example.org",
+}
+MODULES = ("config.settings.base", "config.settings.production")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in MODULES:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **changes: str | None) -> ModuleType:
+    for name, value in {**GOOD, **changes}.items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    return importlib.import_module("config.settings.production")
+
+
+def test_a_complete_environment_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch)
+    assert settings.DATABASES["default"]["OPTIONS"]["isolation_level"] == "read committed"
+    assert settings.STRIPE_API_BASE == "https://api.stripe.com"
+    assert settings.STRIPE_WEBHOOK_SECRETS == ["whsec_own", "whsec_older"]
+    assert settings.SECURE_SSL_REDIRECT
+    assert not settings.DEMO_ALLOWED
+    assert not settings.DEBUG
+
+
+@pytest.mark.parametrize("name", [n for n in GOOD if n not in ("ALLOWED_HOSTS", "PUBLIC_URL")])
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str | None
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match=name):
+        load(monkeypatch, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "JWT_SIGNING_KEY"])
+@pytest.mark.parametrize("weak", ["short", "a" * 60, "django-insecure-" + "ab" * 30])
+def test_a_weak_secret_is_named(monkeypatch: pytest.MonkeyPatch, name: str, weak: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"{name} is weak"):
+        load(monkeypatch, **{name: weak})
+
+
+def test_one_key_for_both_purposes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ImproperlyConfigured, match="must differ"):
+        load(monkeypatch, JWT_SIGNING_KEY=GOOD["SECRET_KEY"])
+
+
+def test_the_sandbox_exists_only_where_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, STRIPE_SECRET_KEY="", STRIPE_SANDBOX_URL="http://sandbox:12111")
+    assert settings.STRIPE_SANDBOX
+    assert settings.STRIPE_API_BASE == "http://sandbox:12111"
+
+
+def test_a_key_of_ones_own_is_for_stripe_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, STRIPE_SANDBOX_URL="http://sandbox:12111")
+    assert not settings.STRIPE_SANDBOX
+    assert settings.STRIPE_API_BASE == "https://api.stripe.com"
