@@ -8,7 +8,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api.docs import operation
+from common.api.docs import cursor_of, operation, page_of
 from common.api.idempotent import idempotent
 from common.api.permissions import IsStaff
 from common.api.serializers import CursorQuery
@@ -17,19 +17,15 @@ from shop import ports
 from shop.catalogue import selectors, services
 from shop.catalogue.serializers import (
     CategoryOut,
-    CategoryPage,
     CategoryQuery,
     ImageBody,
-    PriceChangeList,
     PriceChangeOut,
     ProductBody,
     ProductDetailOut,
     ProductOut,
-    ProductPage,
     ProductPatch,
     ProductQuery,
     StaffProductOut,
-    StaffProductPage,
     StaffProductQuery,
     TokenQuery,
 )
@@ -66,7 +62,7 @@ class Products(PublicView):
     @operation(
         "Products on sale",
         operation_id="products_list",
-        answers={200: ProductPage},
+        answers={200: page_of(ProductOut)},
         refusals=(400, 401, 404),
         parameters=(ProductQuery,),
         tags=PUBLIC,
@@ -103,7 +99,7 @@ class Categories(PublicView):
     @operation(
         "Categories",
         operation_id="categories_list",
-        answers={200: CategoryPage},
+        answers={200: page_of(CategoryOut)},
         refusals=(400, 401, 404),
         parameters=(CategoryQuery,),
         tags=PUBLIC,
@@ -130,7 +126,7 @@ class StaffProducts(StaffView):
     @operation(
         "All products, archived ones included",
         operation_id="admin_products_list",
-        answers={200: StaffProductPage},
+        answers={200: page_of(StaffProductOut)},
         refusals=(400, 401, 403, 404),
         parameters=(StaffProductQuery,),
         tags=STAFF,
@@ -218,7 +214,7 @@ class PriceHistory(StaffView):
     @operation(
         "Every change of a product's price and discount, newest first",
         operation_id="admin_products_price_history",
-        answers={200: PriceChangeList},
+        answers={200: cursor_of(PriceChangeOut)},
         refusals=(400, 401, 403, 404),
         parameters=(CursorQuery,),
         tags=STAFF,

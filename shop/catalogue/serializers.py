@@ -269,27 +269,3 @@ class PriceChangeOut(serializers.Serializer[Any]):
 
     def get_actor(self, change: Any) -> str | None:
         return change.actor.email if change.actor else None
-
-
-class _Page(serializers.Serializer[Any]):
-    count = serializers.IntegerField()
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-
-
-class ProductPage(_Page):
-    results = ProductOut(many=True)
-
-
-class CategoryPage(_Page):
-    results = CategoryOut(many=True)
-
-
-class StaffProductPage(_Page):
-    results = StaffProductOut(many=True)
-
-
-class PriceChangeList(serializers.Serializer[Any]):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = PriceChangeOut(many=True)
