@@ -1,0 +1,44 @@
+"""A form on a row's admin page that ends in a service."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django import forms
+from django.forms import BoundField
+
+
+class ServiceForm(forms.Form):
+    """Asked for, shown again as plain words, then carried out.
+
+    `once` is new for each opened form and an idempotency key when it comes back: a double click
+    or a reloaded page cannot refund twice.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+
+    once = forms.CharField(widget=forms.HiddenInput, max_length=64)
+
+    def __init__(self, data: Any = None, *, row: Any) -> None:
+        super().__init__(data, initial={"once": uuid.uuid4().hex})
+        self.row = row
+
+    @classmethod
+    def fits(cls, row: Any) -> bool:
+        """Whether the button is worth showing; the service has the last word."""
+        return True
+
+    def facts(self) -> list[tuple[str, Any]]:
+        """What to know before filling it in: name and value."""
+        return []
+
+    def outcome(self) -> list[str]:
+        """What carrying out the valid form will do, a sentence each."""
+        raise NotImplementedError
+
+    def run(self, actor_id: int) -> str:
+        """Call the service; returns the words for success. Raises SoukError."""
+        raise NotImplementedError
+
+    def visible(self) -> list[BoundField]:
+        return self.visible_fields()

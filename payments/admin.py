@@ -1,0 +1,7 @@
+"""The admin pages of `payments`, for Django to find."""
+
+from payments.checkout import admin as checkout
+from payments.intake import admin as intake
+from payments.stripe import admin as stripe
+
+__all__ = ["checkout", "intake", "stripe"]
