@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models.functions import Now
 
+from common.db import transactional
 from common.idempotency.errors import BadKey, KeyInUse, KeyReused
 from common.idempotency.models import IdempotencyRecord
 
@@ -55,11 +56,16 @@ def begin(*, user_id: int, route: str, key: str, body: Any) -> Claim | Replay:
     token, body_hash = uuid.uuid4().hex, fingerprint(body)
     identity = {"user_id": user_id, "route": route, "key_hash": fingerprint(key)}
     try:
-        with transaction.atomic():
-            record = IdempotencyRecord.objects.create(**identity, body_hash=body_hash, claim=token)
+        record_id = _insert(**identity, body_hash=body_hash, claim=token)
     except IntegrityError:
         return _meet(IdempotencyRecord.objects.filter(**identity), body_hash, token)
-    return _hold(record.pk, token)
+    return _hold(record_id, token)
+
+
+@transactional
+def _insert(**fields: Any) -> int:
+    # Calls that wait to insert a key that its first caller lets go deadlock in InnoDB.
+    return IdempotencyRecord.objects.create(**fields).pk
 
 
 def fingerprint(value: Any) -> str:
@@ -139,6 +145,7 @@ def end_refused(claim: Claim, *, status: int, problem: dict[str, Any]) -> None:
     _own(claim).update(state=State.REFUSED, status=status, problem=problem)
 
 
+@transactional
 def end_forgotten(claim: Claim) -> None:
     """Let the key go after an answer that is not stored, unless an object is bound to it."""
     _current.set(None)
