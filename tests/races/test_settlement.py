@@ -1,0 +1,396 @@
+"""Webhook, confirm call and poll meet at one payment; refunds and keys meet at another."""
+
+import random
+import time
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import IntegrityError
+from django.test import Client
+
+from common import db
+from common.idempotency import services as keys
+from config import invariants
+from payments.checkout import services as checkout
+from payments.checkout.services import Placed
+from payments.intake import services as machine
+from payments.intake.errors import RefundExceedsCaptured
+from payments.intake.models import Payment, PaymentEvent, Refund
+from payments.intake.services import refunds as refunding
+from payments.intake.services import settle
+from payments.stripe import gateway
+from payments.stripe import services as stripe_services
+from payments.stripe.models import WebhookEvent
+from shop.inventory.models import StockMovement
+from shop.models import Order
+from shop.orders import services as orders
+from tests.factories.shop import ProductFactory
+from tests.factories.users import UserFactory, client_for
+from tests.races.parallel import (
+    buyers,
+    capture_of,
+    in_parallel,
+    order_of_one,
+    paid_order,
+    post_order,
+    quiet,
+    remove_payment_lock,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PARALLEL = 20
+
+
+def errors(results: list[Any]) -> list[Exception]:
+    return [result for result in results if isinstance(result, Exception)]
+
+
+def confirm(placed: Placed) -> Any:
+    client = quiet(client_for(placed.order.user))
+    path = f"/api/v1/payments/{placed.payment.uid}/confirm/"
+    return client.post(path, {"payment_method": "pm_card_visa"}, format="json")
+
+
+def settle_at_once(placed: Placed, sandbox: Any) -> list[Any]:
+    """Confirm calls, webhooks as they come, and polls, 20 in all, until the money is there."""
+    until = time.monotonic() + 10
+
+    def paid() -> bool:
+        late = time.monotonic() > until
+        return late or Payment.objects.get(pk=placed.payment.pk).captured > 0
+
+    def hear() -> None:
+        while not paid():
+            for payload, signature in sandbox.take_events():
+                answer = Client().post(
+                    "/webhooks/stripe/",
+                    payload,
+                    content_type="application/json",
+                    headers={"Stripe-Signature": signature},
+                )
+                assert answer.status_code == 200
+            for pk in WebhookEvent.objects.filter(state="received").values_list("pk", flat=True):
+                stripe_services.webhook_process(event_pk=pk)
+
+    def poll() -> None:
+        while not paid():
+            stripe_services.intent_sync(payment_id=placed.payment.pk)
+
+    calls = [lambda: confirm(placed).status_code] * 6 + [hear] * 7 + [poll] * 7
+    return in_parallel(calls)
+
+
+def sold(placed: Placed) -> int:
+    line = placed.order.lines.get()
+    return StockMovement.objects.filter(order_line=line, kind="sold").count()
+
+
+def captures(placed: Placed) -> int:
+    return placed.payment.events.filter(kind="captured").count()
+
+
+def test_webhook_confirm_and_poll_settle_a_payment_once(sandbox: Any, drain: Any) -> None:
+    for _ in range(3):
+        placed = order_of_one()
+        results = settle_at_once(placed, sandbox)
+        assert errors(results) == []
+        assert Counter(results[:6]) == {202: 1, 409: 5}
+        drain()
+        placed.payment.refresh_from_db()
+        placed.order.refresh_from_db()
+        assert (placed.payment.status, placed.payment.captured) == ("succeeded", 1000)
+        assert (placed.order.status, captures(placed), sold(placed)) == ("paid", 1, 1)
+        assert placed.payment.reason == ""
+        assert len(sandbox.charges(placed.payment.stripe_intent.intent_id)) == 1
+        assert invariants.breaches() == []
+
+
+def twenty_captures(monkeypatch: pytest.MonkeyPatch) -> tuple[Placed, list[Any]]:
+    """Twenty callers bring the same capture; each pauses between its look and its write."""
+    record = settle.record
+
+    def slowly(*args: Any, **kwargs: Any) -> None:
+        time.sleep(0.02)
+        record(*args, **kwargs)
+
+    placed = order_of_one()
+    monkeypatch.setattr(settle, "record", slowly)
+    capture = capture_of(placed.payment)
+    return placed, in_parallel(
+        [lambda: machine.payment_settle(payment_id=placed.payment.pk, capture=capture)] * PARALLEL
+    )
+
+
+@pytest.mark.usefixtures("no_stripe")
+def test_one_of_twenty_captures_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    placed, results = twenty_captures(monkeypatch)
+    assert Counter(results) == {True: 1, False: PARALLEL - 1}
+    assert (captures(placed), sold(placed)) == (1, 1)
+    assert invariants.breaches() == []
+
+
+@pytest.mark.usefixtures("no_stripe")
+def test_control_without_the_lock_callers_meet_the_unique_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The backstop holds the money together; the callers see it as errors."""
+    remove_payment_lock(monkeypatch)
+    placed, results = twenty_captures(monkeypatch)
+    assert any(isinstance(error, IntegrityError) for error in errors(results))
+    assert captures(placed) == 1
+    assert invariants.breaches() == []
+
+
+@pytest.mark.usefixtures("no_stripe")
+def test_control_without_lock_and_unique_key_money_counts_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create = PaymentEvent.objects.create
+    monkeypatch.setattr(
+        PaymentEvent.objects, "create", lambda **fields: create(**{**fields, "once": None})
+    )
+    remove_payment_lock(monkeypatch)
+    placed, results = twenty_captures(monkeypatch)
+    assert results.count(True) > 1
+    assert captures(placed) > 1
+    assert any(line.startswith("4 payment") for line in invariants.breaches())
+
+
+def twenty_refunds(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Staff asks twenty times at once for 60 % of one payment."""
+    placed = paid_order()
+    check = refunding._check_fits
+
+    def slowly(*args: Any) -> None:
+        check(*args)
+        time.sleep(0.02)
+
+    monkeypatch.setattr(refunding, "_check_fits", slowly)
+
+    def refund() -> Refund:
+        return machine.refund_request(
+            payment_id=placed.payment.pk,
+            amount=600,
+            lines={},
+            restock=False,
+            reason="sixty percent",
+            actor_id=None,
+        )
+
+    return in_parallel([refund] * PARALLEL)
+
+
+@pytest.mark.usefixtures("no_stripe")
+def test_one_of_twenty_refunds_of_sixty_percent_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    results = twenty_refunds(monkeypatch)
+    kinds = Counter(type(result) for result in results)
+    assert kinds == {Refund: 1, RefundExceedsCaptured: PARALLEL - 1}
+    assert Payment.objects.get().refund_pending == 600
+    assert invariants.breaches() == []
+
+
+@pytest.mark.usefixtures("no_stripe")
+def test_control_without_the_payment_lock_several_refunds_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remove_payment_lock(monkeypatch)
+    twenty_refunds(monkeypatch)
+    assert Refund.objects.count() > 1
+    assert any("reserved" in line for line in invariants.breaches())
+
+
+def same_key() -> tuple[list[Any], int]:
+    """Fifty calls of one customer with one key at once; the answers, and the orders made."""
+    product, user = ProductFactory(stock=100), UserFactory()
+    clients = [quiet(client_for(user)) for _ in range(50)]
+    answers = in_parallel(
+        [
+            lambda c=client: post_order(c, {product.slug: 1}, **{"Idempotency-Key": "once"})
+            for client in clients
+        ]
+    )
+    assert errors(answers) == []
+    return answers, Order.objects.count()
+
+
+@pytest.mark.usefixtures("no_stripe")
+def test_fifty_calls_with_one_key_make_one_order() -> None:
+    answers, made_orders = same_key()
+    made = [a for a in answers if a.status_code == 201]
+    refused = [a for a in answers if a.status_code != 201]
+    assert made_orders == 1
+    assert len({a.json()["number"] for a in made}) == 1
+    assert sum("Idempotent-Replayed" not in a.headers for a in made) == 1
+    assert {(a.status_code, a.json()["code"]) for a in refused} <= {(409, "idempotency_key_in_use")}
+    assert all("Retry-After" in a.headers for a in refused)
+    assert invariants.breaches() == []
+
+
+def same_key_refused() -> Counter[int]:
+    """Each refusal is one that is not stored: it lets the key go while others wait to insert it."""
+    user = UserFactory()
+    clients = [quiet(client_for(user)) for _ in range(50)]
+    answers = in_parallel(
+        [
+            lambda c=client: post_order(c, {"missing": 1}, **{"Idempotency-Key": "once"})
+            for client in clients
+        ]
+    )
+    assert errors(answers) == []
+    assert Order.objects.count() == 0
+    return Counter(answer.status_code for answer in answers)
+
+
+@pytest.mark.usefixtures("no_stripe")
+def test_fifty_calls_with_one_key_that_are_refused_are_never_5xx() -> None:
+    for _ in range(2):
+        assert set(same_key_refused()) <= {400, 409}
+
+
+@pytest.mark.usefixtures("no_stripe")
+def test_control_without_retry_the_key_itself_deadlocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "ATTEMPTS", 1)
+    assert any(503 in same_key_refused() for _ in range(8))
+
+
+@pytest.mark.usefixtures("no_stripe")
+def test_control_without_the_claim_every_call_makes_an_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin = keys.begin
+    numbers = iter(range(1000))
+    monkeypatch.setattr(keys, "begin", lambda **kw: begin(**{**kw, "key": f"k{next(numbers)}"}))
+    _, made_orders = same_key()
+    assert made_orders == 50
+
+
+def two_confirms(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Placed, list[Any]]:
+    """One card is confirmed twice at once, while Stripe is slow."""
+    placed = order_of_one()
+    ask = gateway.confirm_intent
+
+    def slowly(*args: Any, **kwargs: Any) -> Any:
+        time.sleep(0.2)
+        return ask(*args, **kwargs)
+
+    monkeypatch.setattr(gateway, "confirm_intent", slowly)
+    answers = in_parallel([lambda: confirm(placed)] * 2)
+    assert errors(answers) == []
+    return placed, answers
+
+
+def test_two_confirms_at_once_charge_once(
+    sandbox: Any, drain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed, answers = two_confirms(sandbox, monkeypatch)
+    assert sorted(answer.status_code for answer in answers) == [202, 409]
+    drain(later=True)
+    assert len(sandbox.charges(placed.payment.stripe_intent.intent_id)) == 1
+    assert Order.objects.get().status == "paid"
+    assert invariants.breaches() == []
+
+
+def test_control_without_the_payment_lock_the_second_confirm_is_an_error(
+    sandbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """UNIQUE(open_for) and Stripe's own key still keep it to one charge."""
+    remove_payment_lock(monkeypatch)
+    count = 0
+    for _ in range(10):
+        placed, answers = two_confirms(sandbox, monkeypatch)
+        assert len(sandbox.charges(placed.payment.stripe_intent.intent_id)) == 1
+        count += any(answer.status_code == 500 for answer in answers)
+        if count:
+            return
+    pytest.fail("two confirms without a lock never met")
+
+
+def pay_cancel_expire() -> tuple[Placed, dict[str, bool]]:
+    """The customer confirms and cancels while the sweep finds the order overdue; who won."""
+    placed = order_of_one()
+    Order.objects.filter(pk=placed.order.pk).update(expires_at=placed.order.placed_at)
+    client = quiet(client_for(placed.order.user))
+    cancel = f"/api/v1/orders/{placed.order.number}/cancel/"
+
+    def soon(call: Any) -> Any:
+        # The shortest call would win every round that starts even.
+        time.sleep(random.uniform(0, 0.05))
+        return call()
+
+    calls = (
+        lambda: confirm(placed).status_code == 202,
+        lambda: client.post(cancel).status_code == 200,
+        lambda: checkout.order_expire(order_id=placed.order.pk),
+    )
+    results = in_parallel([partial(soon, call) for call in calls])
+    assert errors(results) == []
+    return placed, dict(zip(("paid", "cancelled", "expired"), results, strict=True))
+
+
+def test_exactly_one_of_pay_cancel_and_expire_wins(sandbox: Any, drain: Any) -> None:
+    winners: Counter[str] = Counter()
+    for _ in range(20):
+        placed, won = pay_cancel_expire()
+        assert sum(won.values()) == 1, won
+        drain(later=True)
+        placed.order.refresh_from_db()
+        assert won[placed.order.status]
+        winners[placed.order.status] += 1
+        stock = placed.order.lines.get().product.stock
+        assert (stock.on_hand, stock.held) == ((0, 0) if won["paid"] else (1, 0))
+        intent = placed.payment.stripe_intent.intent_id
+        assert len(sandbox.charges(intent)) == int(won["paid"])
+    assert len(winners) > 1, winners
+    assert invariants.breaches() == []
+
+
+def test_control_without_locks_two_of_them_win(
+    sandbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = orders._move
+
+    def slowly(*args: Any, **kwargs: Any) -> None:
+        time.sleep(0.05)
+        change(*args, **kwargs)
+
+    monkeypatch.setattr(orders, "_move", slowly)
+    remove_payment_lock(monkeypatch)
+    assert any(sum(pay_cancel_expire()[1].values()) > 1 for _ in range(20))
+
+
+def late_money_meets_next_buyer() -> tuple[Placed, list[Any]]:
+    """Stripe's money, the cancellation, and the next buyer of the only unit, at once."""
+    placed = order_of_one()
+    slug = placed.order.lines.get().product.slug
+    rival = buyers(1)[0]
+    capture = capture_of(placed.payment)
+    results = in_parallel(
+        [
+            lambda: machine.payment_settle(payment_id=placed.payment.pk, capture=capture),
+            lambda: checkout.order_cancel(order_id=placed.order.pk, actor_id=placed.order.user_id),
+            lambda: [post_order(rival, {slug: 1}).status_code for _ in range(4)],
+        ]
+    )
+    return placed, results
+
+
+@pytest.mark.usefixtures("no_stripe")
+def test_late_money_gets_the_unit_or_goes_back() -> None:
+    ends: Counter[str] = Counter()
+    for _ in range(20):
+        placed, (settled, cancelled, rivals) = late_money_meets_next_buyer()
+        assert settled is True
+        assert not isinstance(cancelled, Exception) or cancelled.code == "invalid_transition"
+        assert set(rivals) <= {201, 409}
+        placed.order.refresh_from_db()
+        placed.payment.refresh_from_db()
+        got_it = placed.order.status == "paid"
+        assert got_it == (201 not in rivals)
+        assert placed.payment.refund_pending == (0 if got_it else placed.payment.captured)
+        ends[placed.order.status] += 1
+        assert invariants.breaches() == []
