@@ -5,10 +5,10 @@ Each check returns a line for each breach. The numbers are those of `docs/reliab
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 
 from common.outbox import selectors as outbox
@@ -32,7 +32,7 @@ def breaches() -> list[str]:
 
 
 def on_hand_is_the_sum_of_movements() -> Iterator[str]:
-    moved = dict(_sum_by(StockMovement.objects, "stock_id", "delta"))
+    moved = dict(_sum_by(StockMovement.objects.all(), "stock_id", "delta"))
     for stock in Stock.objects.all():
         if stock.on_hand != moved.get(stock.pk, 0):
             yield f"3 stock {stock.pk}: on hand {stock.on_hand}, moved {moved.get(stock.pk, 0)}"
@@ -139,8 +139,8 @@ def nothing_is_overdue() -> Iterator[str]:
         yield f"8 outbox {message.pk} ({message.task}): over 60 s late"
 
 
-def _sum_by(rows: object, key: str, column: str) -> Iterator[tuple[int, int]]:
-    grouped = rows.values_list(key).annotate(n=Sum(column))  # type: ignore[attr-defined]
+def _sum_by(rows: QuerySet[Any], key: str, column: str) -> Iterator[tuple[int, int]]:
+    grouped = rows.values_list(key).annotate(n=Sum(column))
     return iter(grouped.order_by(key))
 
 

@@ -29,7 +29,7 @@ class _Access(_Signed):
     token_type = ACCESS
 
     @property
-    def lifetime(self) -> timedelta:  # type: ignore[override]
+    def lifetime(self) -> timedelta:  # type: ignore[override]  # read at call time, not at import
         return settings.ACCESS_TOKEN_LIFETIME
 
 
@@ -37,7 +37,7 @@ class _Refresh(_Signed):
     token_type = REFRESH
 
     @property
-    def lifetime(self) -> timedelta:  # type: ignore[override]
+    def lifetime(self) -> timedelta:  # type: ignore[override]  # read at call time, not at import
         return settings.REFRESH_TOKEN_LIFETIME
 
 
@@ -69,7 +69,7 @@ def _decode(encoded: str) -> _Either:
     if len(encoded) > MAX_LENGTH or not encoded.isascii():
         raise TokenNotValid
     try:
-        return _Either(encoded)  # type: ignore[arg-type]
+        return _Either(encoded)  # type: ignore[arg-type]  # the stubs want a Token
     except ExpiredTokenError as error:
         raise TokenExpired from error
     except (TokenError, ValueError, RecursionError) as error:

@@ -21,7 +21,7 @@ class UserAddForm(AdminUserCreationForm):
 
 
 @admin.register(User)
-class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Everything is saved by the services, which end or refresh sessions with it."""
 
     list_display = ("email", "username", "name", "is_active", "is_staff", "joined_at")
@@ -39,7 +39,7 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_form(
         self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
-    ) -> type[ModelForm]:  # type: ignore[type-arg]
+    ) -> type[ModelForm]:  # type: ignore[type-arg]  # generic in the stubs only
         return super().get_form(
             request, obj, change, **(kwargs if obj else {**kwargs, "form": UserAddForm})
         )

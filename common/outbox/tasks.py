@@ -9,7 +9,7 @@ from common.outbox import services
 from common.outbox.errors import TryLater
 
 
-class OutboxTask(Task):  # type: ignore[type-arg]
+class OutboxTask(Task):  # type: ignore[type-arg]  # generic in the stubs only
     """A task whose message is done when its body has returned, and tried again when it raised.
 
     Bodies may run twice: a lease can lapse under a slow worker, and a crash between the body's

@@ -24,7 +24,7 @@ _FIELDS = (
 )
 
 
-class ProductForm(forms.ModelForm):  # type: ignore[type-arg]
+class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
     """The list price in dollars instead of cents."""
 
     price = forms.DecimalField(
@@ -52,7 +52,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
 
-class PriceHistoryInline(admin.TabularInline):  # type: ignore[type-arg]
+class PriceHistoryInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
     model = PriceChange
     verbose_name_plural = "price history"
     fields = readonly_fields = (
@@ -76,7 +76,7 @@ class PriceHistoryInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     form = ProductForm
     fields = ("name", "sku", "slug", "description", "category", "price", *_FIELDS[4:])
     prepopulated_fields = {"slug": ("name",)}
@@ -118,7 +118,7 @@ class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class CategoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     search_fields = ("name", "slug")
     list_display = ("name", "slug", "position")
     prepopulated_fields = {"slug": ("name",)}

@@ -1,6 +1,6 @@
 """Catalogue over HTTP: what anybody may read, and what staff may write."""
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from rest_framework import status
 from rest_framework.parsers import MultiPartParser
@@ -8,6 +8,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.sessions.authentication import principal
 from common.api.docs import cursor_of, operation, page_of
 from common.api.idempotent import idempotent
 from common.api.permissions import IsStaff
@@ -152,8 +153,8 @@ class StaffProducts(StaffView):
     )
     @idempotent(_product_again)
     def post(self, request: Request) -> Response:
-        body = self.body(request, ProductBody)
-        product = services.product_create(draft=body, actor_id=request.user.pk)  # type: ignore[arg-type]
+        draft = cast(services.Draft, self.body(request, ProductBody))
+        product = services.product_create(draft=draft, actor_id=principal(request).pk)
         return Response(self.product(product.slug), status=status.HTTP_201_CREATED)
 
 
@@ -204,8 +205,8 @@ class StaffProduct(StaffView):
     def _update(self, request: Request, slug: str, changes: dict[str, Any]) -> Response:
         product = services.product_update(
             slug=slug,
-            changes=changes,  # type: ignore[arg-type]
-            actor_id=request.user.pk,
+            changes=cast(services.Changes, changes),
+            actor_id=principal(request).pk,
         )
         return Response(self.product(product.slug))
 

@@ -76,7 +76,7 @@ def price_of(product: Product, *, member: bool) -> int:
 
 def as_of(product: Product) -> datetime:
     """The database's time at which a selector read this product."""
-    moment: datetime = product.as_of  # type: ignore[attr-defined]
+    moment: datetime = product.as_of  # type: ignore[attr-defined]  # annotated by the query
     return moment
 
 

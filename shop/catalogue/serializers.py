@@ -118,6 +118,7 @@ class TokenPriceOut(serializers.Serializer[Any]):
     token = serializers.CharField()
     amount = serializers.CharField(help_text="In the token's own unit.")
     rate = serializers.CharField(help_text="USD for one token.")
+    # The metaclass takes it off the class, where `source` is every field's own attribute.
     source = serializers.CharField()  # type: ignore[assignment]
     as_of = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()

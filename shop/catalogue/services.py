@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from typing import IO, Any, Required, TypedDict
+from typing import IO, Any, TypedDict
 
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
@@ -23,27 +23,32 @@ from shop.catalogue.models import Category, PriceChange, Product
 from shop.inventory.services import stock_open
 
 
-class Changes(TypedDict, total=False):
-    """Fields to write; `category` is a slug or None, `list_price` in minor units."""
+class _Optional(TypedDict, total=False):
+    """`category` is a slug or None; without a slug a new product gets one from its name."""
 
-    name: str
-    sku: str
     slug: str
     description: str
     category: str | None
-    list_price: int
     discount_percent: int
     discount_starts_at: datetime | None
     discount_ends_at: datetime | None
     discount_members_only: bool
 
 
-class Draft(Changes, total=False):
-    """A product to be; without a slug it gets one from its name."""
+class Changes(_Optional, total=False):
+    """Fields to write; `list_price` in minor units."""
 
-    name: Required[str]  # type: ignore[misc]
-    sku: Required[str]  # type: ignore[misc]
-    list_price: Required[int]  # type: ignore[misc]
+    name: str
+    sku: str
+    list_price: int
+
+
+class Draft(_Optional):
+    """A product to be; `list_price` in minor units."""
+
+    name: str
+    sku: str
+    list_price: int
 
 
 @transactional
