@@ -20,8 +20,9 @@ def _nothing(_: list[Any]) -> dict[str, Any]:
     return {}
 
 
+# A comment, not a docstring: that would be every operation's description in the API's document.
+# Deny by default (settings ask for a signed-in user); explicit fields in and out.
 class ApiView(APIView):
-    """Deny by default (settings ask for a signed-in user); explicit fields in and out."""
 
     def body(self, request: Request, serializer: type[S]) -> dict[str, Any]:
         """The validated body; raises ValidationError."""

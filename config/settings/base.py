@@ -115,12 +115,34 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": r"/api/v1/",
+    "TAGS": [
+        {"name": name, "description": text}
+        for name, text in (
+            ("accounts", "Register, sign in, refresh, sign out."),
+            ("catalogue", "What is for sale; anybody may look."),
+            ("orders", "Place, pay another way, cancel."),
+            ("payments", "How an order is being paid."),
+            ("purchases", "What the caller has bought, and in figures."),
+            ("staff: catalogue", "Products, prices, pictures, stock."),
+            ("staff: orders", "All orders, and their delivery."),
+            ("staff: payments", "All payments, and refunds."),
+        )
+    ],
     "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     # Without `validatorUrl` the page shows a badge from validator.swagger.io.
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": True, "validatorUrl": None}
-    | {"docExpansion": "none", "filter": True, "displayRequestDuration": True},
+    "SWAGGER_UI_SETTINGS": {
+        "validatorUrl": None,
+        "deepLinking": True,
+        "persistAuthorization": True,
+        "displayRequestDuration": True,
+        "docExpansion": "none",
+        "tagsSorter": "alpha",
+    },
+    "REDOC_UI_SETTINGS": {"sortTagsAlphabetically": True},
+    # Values that explain themselves would be listed twice.
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "REDOC_DIST": "SIDECAR",
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "ENUM_NAME_OVERRIDES": {

@@ -31,8 +31,8 @@ from shop.catalogue.serializers import (
     TokenQuery,
 )
 
-PUBLIC: Final = ["Catalogue"]
-STAFF: Final = ["Staff: catalogue"]
+PUBLIC: Final = ["catalogue"]
+STAFF: Final = ["staff: catalogue"]
 # What a field that PUT leaves out goes back to; the slug stays, it is the address.
 _UNSET: Final[dict[str, Any]] = {
     "category": None,

@@ -27,7 +27,7 @@ class ProductStock(ApiView):
         answers={200: cursor_of(MovementOut)},
         refusals=(400, 401, 403, 404),
         parameters=(CursorQuery,),
-        tags=["staff: products"],
+        tags=["staff: catalogue"],
     )
     def get(self, request: Request, slug: str) -> Response:
         self.query(request, CursorQuery)
@@ -39,7 +39,7 @@ class ProductStock(ApiView):
         refusals=(400, 401, 403, 404, 409),
         keyed=True,
         request=StockIn,
-        tags=["staff: products"],
+        tags=["staff: catalogue"],
     )
     @idempotent(_body)
     def post(self, request: Request, slug: str) -> Response:
