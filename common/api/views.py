@@ -23,7 +23,6 @@ def _nothing(_: list[Any]) -> dict[str, Any]:
 # A comment, not a docstring: that would be every operation's description in the API's document.
 # Deny by default (settings ask for a signed-in user); explicit fields in and out.
 class ApiView(APIView):
-
     def body(self, request: Request, serializer: type[S]) -> dict[str, Any]:
         """The validated body; raises ValidationError."""
         bound = serializer(data=request.data, context={"request": request})
