@@ -38,7 +38,7 @@ test-fast: .venv/.full ## the unit tests alone; no server
 
 check: export DJANGO_SETTINGS_MODULE := config.settings.embedded
 check: export SOUK_STATE_DIR := $(CURDIR)/.cache/check
-check: .venv/.full ## style, types, layers, migrations, deployment checks, API schema
+check: .venv/.full ## style, types, layers, migrations, system checks, API schema
 	@mkdir -p $(SOUK_STATE_DIR)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
