@@ -53,5 +53,9 @@ class Unreachable(TryLater):
     """No answer, or one that says nothing about the outcome: ask what happened first."""
 
 
+class ServerFault(Unreachable):
+    """Stripe answered 5xx. It keeps that answer under the idempotency key for 24 hours."""
+
+
 class NotYetKnown(TryLater):
     """An event about something that is not committed here yet; it waits and is tried again."""

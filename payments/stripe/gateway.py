@@ -6,16 +6,19 @@ Refused (asking again gives the same).
 
 import functools
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import stripe
 from django.conf import settings
 
 from payments.stripe import rules
-from payments.stripe.errors import BadSignature, Declined, Refused, Unreachable
+from payments.stripe.errors import BadSignature, Declined, Refused, ServerFault, Unreachable
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,35 @@ def _answers() -> Iterator[None]:
         stripe.AuthenticationError,
         stripe.PermissionError,
     ) as error:
-        raise Unreachable(type(error).__name__) from error
+        raise _unknown(error) from error
     except stripe.StripeError as error:
         # A concurrent call with the same key is answered 409: its outcome is the other call's.
         if error.http_status == 409 or (error.http_status or 500) >= 500:
-            raise Unreachable(type(error).__name__) from error
+            raise _unknown(error) from error
         raise Refused(error.code or "invalid_request", error.user_message or "refused") from error
+
+
+def _unknown(error: stripe.StripeError) -> Unreachable:
+    kind = ServerFault if (error.http_status or 0) >= 500 else Unreachable
+    return kind(type(error).__name__)
+
+
+def _with_key(key: str, call: Callable[[str], T]) -> T:
+    """Call with `key`; where Stripe keeps a 5xx under it, with a new one.
+
+    Only for what may exist twice: an intent or customer that nobody uses moves no money.
+    """
+    try:
+        with _answers():
+            return call(key)
+    except ServerFault:
+        with _answers():
+            return call(another(key))
+
+
+def another(key: str) -> str:
+    """A key under which Stripe keeps no answer yet."""
+    return f"{key}-{uuid.uuid4().hex}"
 
 
 def _card_error(error: stripe.CardError) -> dict[str, Any]:
@@ -95,19 +121,21 @@ def _card_error(error: stripe.CardError) -> dict[str, Any]:
 
 
 def create_customer(*, email: str, user_uid: str) -> str:
-    with _answers():
-        customer = client().v1.customers.create(
-            {"email": email, "metadata": {"user": user_uid}},
-            {"idempotency_key": f"customer-{user_uid}"},
-        )
+    customer = _with_key(
+        f"customer-{user_uid}",
+        lambda key: client().v1.customers.create(
+            {"email": email, "metadata": {"user": user_uid}}, {"idempotency_key": key}
+        ),
+    )
     return str(customer.id)
 
 
 def create_intent(
     *, payment_uid: str, amount: int, currency: str, customer: str, metadata: dict[str, str]
 ) -> Intent:
-    with _answers():
-        intent = client().v1.payment_intents.create(
+    intent = _with_key(
+        f"intent-{payment_uid}",
+        lambda key: client().v1.payment_intents.create(
             {
                 "amount": amount,
                 "currency": currency.lower(),
@@ -116,8 +144,9 @@ def create_intent(
                 "payment_method_types": ["card"],  # type: ignore[typeddict-unknown-key]
                 "metadata": metadata,
             },
-            {"idempotency_key": f"intent-{payment_uid}"},
-        )
+            {"idempotency_key": key},
+        ),
+    )
     return _intent(intent)
 
 
@@ -164,6 +193,16 @@ def _last_error(error: Any) -> dict[str, Any]:
 
 
 def create_refund(*, refund_uid: str, intent_id: str, amount: int) -> ProviderRefund:
+    """Where Stripe keeps a 5xx for this refund, look for the refund before asking anew."""
+    key = f"refund-{refund_uid}"
+    try:
+        return _create_refund(refund_uid, intent_id, amount, key)
+    except ServerFault:
+        found = _find_refund(refund_uid, intent_id)
+        return found or _create_refund(refund_uid, intent_id, amount, another(key))
+
+
+def _create_refund(refund_uid: str, intent_id: str, amount: int, key: str) -> ProviderRefund:
     with _answers():
         refund = client().v1.refunds.create(
             {
@@ -171,9 +210,18 @@ def create_refund(*, refund_uid: str, intent_id: str, amount: int) -> ProviderRe
                 "amount": amount,
                 "metadata": {"refund": refund_uid},
             },
-            {"idempotency_key": f"refund-{refund_uid}"},
+            {"idempotency_key": key},
         )
     return _refund(refund)
+
+
+def _find_refund(refund_uid: str, intent_id: str) -> ProviderRefund | None:
+    with _answers():
+        refunds = client().v1.refunds.list({"payment_intent": intent_id, "limit": 100})
+        for refund in refunds.auto_paging_iter():
+            if refund.metadata and refund.metadata.to_dict().get("refund") == refund_uid:
+                return _refund(refund)
+    return None
 
 
 def retrieve_refund(refund_id: str) -> ProviderRefund:

@@ -26,6 +26,7 @@ from payments.stripe.errors import (
     Declined,
     PaymentExpired,
     Refused,
+    ServerFault,
     Unreachable,
 )
 from payments.stripe.gateway import Intent
@@ -90,11 +91,7 @@ def _ask(attempt: StripeAttempt) -> None:
         known = selectors.intent(payment.pk)
         if known is None:  # given up meanwhile
             return
-        intent = gateway.confirm_intent(
-            known.intent_id,
-            payment_method=attempt.payment_method,
-            idempotency_key=f"confirm-{payment.uid}-{attempt.number}",
-        )
+        intent = _confirm(known.intent_id, attempt)
     except Declined as error:
         _end_declined(payment.pk, error.error)
         raise
@@ -102,6 +99,22 @@ def _ask(attempt: StripeAttempt) -> None:
         _end_refused(payment.pk, {"code": error.code})
         raise
     _end_accepted(payment.pk, intent)
+
+
+def _confirm(intent_id: str, attempt: StripeAttempt) -> Intent:
+    key = f"confirm-{attempt.payment.uid}-{attempt.number}"
+    try:
+        return gateway.confirm_intent(
+            intent_id, payment_method=attempt.payment_method, idempotency_key=key
+        )
+    except ServerFault:
+        intent = gateway.retrieve_intent(intent_id)
+        if rules.outcome(intent.status) is not Outcome.OPEN:
+            return intent
+        # The first key would answer 5xx for a day; an intent cannot be charged twice.
+        return gateway.confirm_intent(
+            intent_id, payment_method=attempt.payment_method, idempotency_key=gateway.another(key)
+        )
 
 
 @transactional
