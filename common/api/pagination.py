@@ -2,6 +2,7 @@
 
 from typing import Any, NoReturn
 
+from django.core.exceptions import ValidationError as InvalidValue
 from rest_framework import pagination
 from rest_framework.exceptions import NotFound, ValidationError
 
@@ -35,7 +36,7 @@ class Cursor(pagination.CursorPagination):
         try:
             return super().paginate_queryset(queryset, request, view)
         # A well-formed cursor whose position is not a value of the ordering column.
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, InvalidValue):
             _refuse()
 
 
