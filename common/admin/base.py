@@ -75,19 +75,22 @@ class ReadOnlyAdmin(ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        buttons = self._buttons(request, object_id)
-        return super().change_view(
-            request, object_id, form_url, {**(extra_context or {}), "buttons": buttons}
-        )
-
-    def _buttons(self, request: HttpRequest, object_id: str) -> list[dict[str, str]]:
-        if not self.forms or not self.has_act_permission(request):
-            return []
         row = self.get_object(request, unquote(object_id))
+        context = {**(extra_context or {}), "buttons": self._buttons(request, row)}
+        if row is not None:
+            context["subtitle"] = self.title_of(row)
+        return super().change_view(request, object_id, form_url, context)
+
+    def title_of(self, row: Any) -> str:
+        return str(row)
+
+    def _buttons(self, request: HttpRequest, row: Any) -> list[dict[str, str]]:
+        if row is None or not self.has_act_permission(request):
+            return []
         return [
             {"label": form.label, "url": reverse(f"admin:{self._route(form)}", args=[row.pk])}
             for form in self.forms
-            if row is not None and form.fits(row)
+            if form.fits(row)
         ]
 
     def _view_of(self, form: type[ServiceForm]) -> Callable[..., HttpResponse]:
@@ -118,8 +121,8 @@ class ReadOnlyAdmin(ModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "original": form.row,
-            "title": f"{form.label}: {form.row}",
+            "row_title": self.title_of(form.row),
+            "title": f"{form.label}: {self.title_of(form.row)}",
             "form": form,
             "back": page_of(form.row),
             "confirm": confirm,

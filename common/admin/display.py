@@ -6,10 +6,11 @@ from typing import Any, Final
 from django.db.models import Model
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from common import money
 
+# What the admin shows for an empty field; a method that returns None would show "None".
+EMPTY: Final = "-"
 _SIGNS: Final = {"USD": "$"}
 # Who knows a client secret can act on a customer's payment from a browser.
 _SECRET: Final = "client_secret"  # noqa: S105
@@ -29,17 +30,22 @@ def page_of(row: Model) -> str:
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
-def link(row: Model | None, text: str = "") -> SafeString | None:
-    """A link to a row's admin page; None, which the admin shows as a dash, where there is none."""
+def some(minor: int, currency: str) -> str:
+    """An amount, or a dash for zero."""
+    return amount(minor, currency) if minor else EMPTY
+
+
+def link(row: Model | None, text: str = "") -> str:
+    """A link to a row's admin page, or a dash."""
     if row is None:
-        return None
+        return EMPTY
     return format_html('<a href="{}">{}</a>', page_of(row), text or str(row))
 
 
-def pretty(value: Any) -> SafeString | None:
+def pretty(value: Any) -> str:
     """JSON, indented, without client secrets."""
     if not value:
-        return None
+        return EMPTY
     text = json.dumps(_masked(value), indent=2, ensure_ascii=False, sort_keys=True)
     return format_html('<pre class="souk-json">{}</pre>', text)
 

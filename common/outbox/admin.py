@@ -6,7 +6,6 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
 
 from common.admin.base import ReadOnlyAdmin
 from common.admin.display import pretty
@@ -37,7 +36,6 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
     list_display = (
         "id",
         "task",
-        "created_at",
         "next_attempt_at",
         "attempts",
         "last_error",
@@ -60,7 +58,7 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
     actions = ("run_again",)
 
     @admin.display(description="payload")
-    def shown_payload(self, message: OutboxMessage) -> SafeString | None:
+    def shown_payload(self, message: OutboxMessage) -> str:
         return pretty(message.payload)
 
     @admin.action(description="Run the chosen messages again now", permissions=["act"])

@@ -1,7 +1,6 @@
 """Orders with what `payments` knows of them: their payments, and giving an unpaid one up."""
 
 from django.contrib import admin
-from django.utils.safestring import SafeString
 
 from common.admin.base import ReadOnlyInline
 from common.admin.display import amount, link
@@ -38,7 +37,7 @@ class PaymentInline(ReadOnlyInline):
     ordering = ("pk",)
 
     @admin.display(description="payment")
-    def shown_payment(self, payment: Payment) -> SafeString | None:
+    def shown_payment(self, payment: Payment) -> str:
         return link(payment)
 
     @admin.display(description="captured")

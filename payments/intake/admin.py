@@ -7,11 +7,10 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
 
 from common import money
 from common.admin.base import PartInline, ReadOnlyAdmin
-from common.admin.display import amount, link, pretty
+from common.admin.display import amount, link, pretty, some
 from common.admin.forms import ServiceForm
 from payments.intake import selectors, services
 from payments.intake.models import Payment, PaymentEvent, Refund, RefundLine
@@ -113,10 +112,10 @@ class RefundForm(ServiceForm):
         if not self.lines:
             return ["It bought nothing: no order changes."]
         slugs = {line.line_id: line.slug for line in self.lines}
-        shelf = "back on the shelf" if self.cleaned_data["restock"] else "not back on the shelf"
+        shelf = "back on the shelf" if self.cleaned_data["restock"] else "returned, not restocked"
         return [
             f"{slugs[share.line_id]}: {amount(share.amount, self.row.currency)}, "
-            + (f"{share.quantity} units {shelf}." if share.quantity else "no units.")
+            + (f"units {shelf}: {share.quantity}." if share.quantity else "no units.")
             for share in order_rules.refund_shares(self.lines, wanted, self._chosen())
             if share.amount or share.quantity
         ]
@@ -143,11 +142,11 @@ class PaymentEventInline(PartInline):
         return super().get_queryset(request).select_related("actor")
 
     @admin.display(description="amount")
-    def shown_amount(self, event: PaymentEvent) -> str | None:
-        return amount(event.amount, event.currency) if event.amount else None
+    def shown_amount(self, event: PaymentEvent) -> str:
+        return some(event.amount, event.currency)
 
     @admin.display(description="data")
-    def shown_data(self, event: PaymentEvent) -> SafeString | None:
+    def shown_data(self, event: PaymentEvent) -> str:
         return pretty(event.data)
 
 
@@ -160,7 +159,7 @@ class RefundInline(PartInline):
         return super().get_queryset(request).select_related("actor")
 
     @admin.display(description="refund")
-    def shown_refund(self, refund: Refund) -> SafeString | None:
+    def shown_refund(self, refund: Refund) -> str:
         return link(refund)
 
     @admin.display(description="amount")
@@ -172,12 +171,11 @@ class RefundInline(PartInline):
 class PaymentAdmin(ReadOnlyAdmin):
     forms = (RefundForm,)
     list_display = (
-        "uid",
+        "short_uid",
         "shown_order",
         "user",
         "method",
-        "status",
-        "reason",
+        "state",
         "shown_amount",
         "shown_refunded",
         "created_at",
@@ -204,12 +202,20 @@ class PaymentAdmin(ReadOnlyAdmin):
     )
     inlines = (RefundInline, PaymentEventInline)
 
+    @admin.display(description="payment")
+    def short_uid(self, payment: Payment) -> str:
+        return f"{str(payment.uid)[:8]}…"
+
+    @admin.display(description="status", ordering="status")
+    def state(self, payment: Payment) -> str:
+        return f"{payment.status}: {payment.reason}" if payment.reason else payment.status
+
     @admin.display(description="order", ordering="order__number")
-    def shown_order(self, payment: Payment) -> SafeString | None:
+    def shown_order(self, payment: Payment) -> str:
         return link(payment.order)
 
     @admin.display(description="customer")
-    def shown_user(self, payment: Payment) -> SafeString | None:
+    def shown_user(self, payment: Payment) -> str:
         return link(payment.user, payment.user.email)
 
     @admin.display(description="amount", ordering="amount")
@@ -221,16 +227,15 @@ class PaymentAdmin(ReadOnlyAdmin):
         return amount(payment.captured, payment.currency)
 
     @admin.display(description="refunded", ordering="refunded")
-    def shown_refunded(self, payment: Payment) -> str | None:
-        return amount(payment.refunded, payment.currency) if payment.refunded else None
+    def shown_refunded(self, payment: Payment) -> str:
+        return some(payment.refunded, payment.currency)
 
     @admin.display(description="refunds under way")
-    def shown_pending(self, payment: Payment) -> str | None:
-        pending = payment.refund_pending
-        return amount(pending, payment.currency) if pending else None
+    def shown_pending(self, payment: Payment) -> str:
+        return some(payment.refund_pending, payment.currency)
 
     @admin.display(description="last error")
-    def shown_error(self, payment: Payment) -> SafeString | None:
+    def shown_error(self, payment: Payment) -> str:
         return pretty(payment.last_error)
 
 
@@ -244,7 +249,7 @@ class RefundLineInline(PartInline):
         return super().get_queryset(request).select_related("refund", "order_line__product")
 
     @admin.display(description="product")
-    def product(self, line: RefundLine) -> SafeString | None:
+    def product(self, line: RefundLine) -> str:
         return link(line.order_line.product, line.order_line.name)
 
     @admin.display(description="amount")
@@ -255,7 +260,7 @@ class RefundLineInline(PartInline):
 @admin.register(Refund)
 class RefundAdmin(ReadOnlyAdmin):
     list_display = (
-        "uid",
+        "short_uid",
         "shown_order",
         "status",
         "shown_amount",
@@ -285,12 +290,16 @@ class RefundAdmin(ReadOnlyAdmin):
     )
     inlines = (RefundLineInline,)
 
+    @admin.display(description="refund")
+    def short_uid(self, refund: Refund) -> str:
+        return f"{str(refund.uid)[:8]}…"
+
     @admin.display(description="payment")
-    def shown_payment(self, refund: Refund) -> SafeString | None:
+    def shown_payment(self, refund: Refund) -> str:
         return link(refund.payment)
 
     @admin.display(description="order", ordering="payment__order__number")
-    def shown_order(self, refund: Refund) -> SafeString | None:
+    def shown_order(self, refund: Refund) -> str:
         return link(refund.payment.order)
 
     @admin.display(description="amount", ordering="amount")

@@ -3,7 +3,6 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
 
 from common.admin.base import ReadOnlyAdmin
 from common.admin.display import link, pretty
@@ -25,7 +24,7 @@ class StripeIntentAdmin(ReadOnlyAdmin):
     fields = ("intent_id", "status", "shown_payment", "created_at", "next_poll_at")
 
     @admin.display(description="payment")
-    def shown_payment(self, intent: StripeIntent) -> SafeString | None:
+    def shown_payment(self, intent: StripeIntent) -> str:
         return link(intent.payment)
 
 
@@ -47,7 +46,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
         return events.defer("payload") if is_list else events
 
     @admin.display(description="payload")
-    def body(self, event: WebhookEvent) -> SafeString | None:
+    def body(self, event: WebhookEvent) -> str:
         return pretty(event.payload)
 
     @admin.action(description="Process the chosen events again", permissions=["act"])

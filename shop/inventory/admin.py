@@ -10,7 +10,6 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from common.admin.base import Newest, PartInline, ReadOnlyAdmin
 from common.admin.display import link
@@ -110,7 +109,7 @@ class MovementInline(PartInline):
         return super().get_queryset(request).select_related("actor", "order_line__order")
 
     @admin.display(description="order")
-    def shown_order(self, movement: StockMovement) -> SafeString | None:
+    def shown_order(self, movement: StockMovement) -> str:
         return link(movement.order_line.order if movement.order_line else None)
 
 
@@ -128,7 +127,7 @@ class HoldInline(PartInline):
         return live.select_related("order_line__order")
 
     @admin.display(description="order")
-    def shown_order(self, hold: StockHold) -> SafeString | None:
+    def shown_order(self, hold: StockHold) -> str:
         return link(hold.order_line.order)
 
 
@@ -146,6 +145,9 @@ class StockAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Stock]:
         return super().get_queryset(request).select_related("product")
 
+    def title_of(self, row: Stock) -> str:
+        return f"{row.product}: {row}"
+
     @admin.display(description="SKU", ordering="product__sku")
     def sku(self, stock: Stock) -> str:
         return stock.product.sku
@@ -159,11 +161,11 @@ class StockAdmin(ReadOnlyAdmin):
         return stock.product.archived_at is None
 
     @admin.display(description="product")
-    def shown_product(self, stock: Stock) -> SafeString | None:
+    def shown_product(self, stock: Stock) -> str:
         return link(stock.product)
 
     @admin.display(description="movements")
-    def all_movements(self, stock: Stock) -> SafeString:
+    def all_movements(self, stock: Stock) -> str:
         url = reverse("admin:shop_stockmovement_changelist")
         return format_html('<a href="{}?stock__exact={}">All movements</a>', url, stock.pk)
 
@@ -188,9 +190,9 @@ class StockMovementAdmin(ReadOnlyAdmin):
         return movement.stock.product.name
 
     @admin.display(description="product")
-    def shown_stock(self, movement: StockMovement) -> SafeString | None:
+    def shown_stock(self, movement: StockMovement) -> str:
         return link(movement.stock, movement.stock.product.name)
 
     @admin.display(description="order")
-    def shown_order(self, movement: StockMovement) -> SafeString | None:
+    def shown_order(self, movement: StockMovement) -> str:
         return link(movement.order_line.order if movement.order_line else None)

@@ -5,10 +5,9 @@ from typing import ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
 
 from common.admin.base import PartInline, ReadOnlyAdmin, ReadOnlyInline
-from common.admin.display import amount, link
+from common.admin.display import EMPTY, amount, link, some
 from common.admin.forms import ServiceForm
 from shop.orders import services
 from shop.orders.models import Order, OrderEvent, OrderLine
@@ -52,7 +51,7 @@ class OrderLineInline(PartInline):
         return super().get_queryset(request).select_related("product", "order", "hold")
 
     @admin.display(description="product")
-    def shown_product(self, line: OrderLine) -> SafeString | None:
+    def shown_product(self, line: OrderLine) -> str:
         return link(line.product, line.name)
 
     @admin.display(description="unit price")
@@ -68,9 +67,11 @@ class OrderLineInline(PartInline):
         return amount(line.refunded, line.order.currency)
 
     @admin.display(description="hold")
-    def held(self, line: OrderLine) -> str | None:
+    def held(self, line: OrderLine) -> str:
         hold = getattr(line, "hold", None)
-        return hold and (hold.get_outcome_display() or f"{hold.quantity} held")
+        if hold is None:
+            return EMPTY
+        return hold.get_outcome_display() or f"{hold.quantity} held"
 
 
 class OrderEventInline(PartInline):
@@ -94,7 +95,6 @@ class OrderAdmin(ReadOnlyAdmin):
         "shown_total",
         "shown_refunded",
         "placed_at",
-        "paid_at",
     )
     list_filter = ("status", "fulfilment", "placed_at")
     list_select_related = ("user",)
@@ -121,7 +121,7 @@ class OrderAdmin(ReadOnlyAdmin):
     actions = ("fulfil",)
 
     @admin.display(description="customer")
-    def shown_user(self, order: Order) -> SafeString | None:
+    def shown_user(self, order: Order) -> str:
         return link(order.user, order.user.email)
 
     @admin.display(description="total", ordering="total")
@@ -129,8 +129,8 @@ class OrderAdmin(ReadOnlyAdmin):
         return amount(order.total, order.currency)
 
     @admin.display(description="refunded", ordering="refunded")
-    def shown_refunded(self, order: Order) -> str | None:
-        return amount(order.refunded, order.currency) if order.refunded else None
+    def shown_refunded(self, order: Order) -> str:
+        return some(order.refunded, order.currency)
 
     @admin.action(description="Fulfil the chosen orders", permissions=["act"])
     def fulfil(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
