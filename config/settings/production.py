@@ -44,7 +44,13 @@ if JWT_SIGNING_KEY == SECRET_KEY:
 DATABASES = {"default": mysql(_required("DATABASE_URL"))}
 CACHES = {"default": redis_cache(_required("REDIS_URL"))}
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=env.str("REDIS_URL"))
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 120,
+    # By default a request that finds Redis down tries for six seconds; the outbox sends later.
+    "max_retries": 0,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 5,
+}
 
 # The sandbox takes any card: it exists here only where its address is named, and a key of one's
 # own is always for Stripe itself.
