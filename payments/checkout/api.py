@@ -9,6 +9,7 @@ from accounts.sessions.authentication import principal
 from common.api.docs import cursor_of, operation
 from common.api.idempotent import idempotent
 from common.api.permissions import IsStaff
+from common.api.serializers import StrictSerializer
 from common.api.views import ApiView
 from payments.checkout import selectors, services
 from payments.checkout.serializers import OrderIn, OrderWithPaymentOut, PayIn, SummaryOut
@@ -95,6 +96,7 @@ class CancelOrder(ApiView):
     )
     @idempotent(_own_order)
     def post(self, request: Request, number: str) -> Response:
+        self.body(request, StrictSerializer)
         user_id = principal(request).pk
         services.order_cancel(order_id=orders.order_id(number, user_id=user_id), actor_id=user_id)
         return Response(_own_order(request, number))
@@ -171,6 +173,7 @@ class FulfilOrder(ApiView):
     )
     @idempotent(_any_order)
     def post(self, request: Request, number: str) -> Response:
+        self.body(request, StrictSerializer)
         order_services.order_fulfil(
             order_id=orders.order_id(number), actor_id=principal(request).pk
         )

@@ -43,6 +43,8 @@ class RefundStatus(StrEnum):
     FAILED = "failed"
 
 
+# Money that bought nothing and goes back by itself.
+UNUSED: Final = frozenset({Reason.MULTIPLE, Reason.STOCK_GONE})
 OPEN: Final = frozenset({Status.AWAITING, Status.PROCESSING})
 GONE: Final = frozenset({Status.FAILED, Status.EXPIRED, Status.REPLACED})
 

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 
 from payments.intake import ports
 from payments.intake.models import Payment, Refund, RefundLine
-from payments.intake.rules import OPEN, RefundStatus
+from payments.intake.rules import OPEN, UNUSED, RefundStatus
 from shop.orders import selectors as orders
 from shop.orders.rules import BOUGHT, LineLeft
 
@@ -50,7 +50,9 @@ def current_payments(order_ids: Collection[int]) -> dict[int, Payment]:
 
 
 def _weight(payment: Payment) -> int:
-    return 2 if payment.status in OPEN else int(payment.captured > 0)
+    if payment.status in OPEN:
+        return 3
+    return 0 if not payment.captured else 1 if payment.reason in UNUSED else 2
 
 
 def describe(payments: Collection[Payment]) -> dict[int, dict[str, Any]]:
@@ -103,7 +105,7 @@ def refunds_all() -> QuerySet[Refund]:
 def paid_by_method(user_id: int) -> list[dict[str, Any]]:
     """Per method: payments that bought something, gross and refunded, in minor units."""
     paid = Payment.objects.filter(user_id=user_id, captured__gt=0, order__status__in=BOUGHT)
-    rows = paid.values("method").annotate(
+    rows = paid.exclude(reason__in=UNUSED).values("method").annotate(
         payments=Count("pk"), paid=Sum("captured"), given_back=Sum("refunded")
     )
     return list(rows.order_by("method"))

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from common.api.serializers import (
     CursorQuery,
     MoneyField,
+    StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
     StrictSerializer,
@@ -118,6 +119,6 @@ class RefundIn(StrictSerializer):
     amount = MoneyField(required=False)
     # The stubs do not know the bounds that `many=True` takes.
     lines = RefundLineIn(many=True, required=False, max_length=100, allow_empty=False)  # type: ignore[call-arg]
-    restock = serializers.BooleanField(default=False)
+    restock = StrictBooleanField(default=False)
     destination = serializers.ChoiceField(["original"], default="original")
     reason = StrictCharField(max_length=200)

@@ -140,8 +140,8 @@ def create_intent(
                 "amount": amount,
                 "currency": currency.lower(),
                 "customer": customer,
-                # Stripe took this name away in 2026-09-30; the sandbox knows no other yet.
-                "payment_method_types": ["card"],  # type: ignore[typeddict-unknown-key]
+                # Cards only: no method that sends the buyer to another site and back.
+                "allowed_payment_method_types": ["card"],
                 "metadata": metadata,
             },
             {"idempotency_key": key},

@@ -1,11 +1,13 @@
 """What Stripe's words mean for a payment, and when to ask again. Pure."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 SIGNATURE_TOLERANCE: Final = 300
 POLL_SOONEST: Final = timedelta(seconds=15)
+# How long after the payment's deadline the cardholder may still answer 3-D Secure.
+AUTHENTICATION_GRACE: Final = timedelta(minutes=15)
 POLL_LATEST: Final = timedelta(minutes=10)
 
 
@@ -33,6 +35,11 @@ _OUTCOMES: Final = {
 def outcome(status: str) -> Outcome:
     """Raises KeyError for a status that this version of Stripe's API does not have."""
     return _OUTCOMES[status]
+
+
+def is_abandoned(status: str, expires_at: datetime, now: datetime) -> bool:
+    """3-D Secure that nobody answers: Stripe would wait for ever, and the stock with it."""
+    return status == "requires_action" and now >= expires_at + AUTHENTICATION_GRACE
 
 
 def poll_pause(age: timedelta) -> timedelta:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models.functions import Now
@@ -20,6 +21,11 @@ def intent_by_stripe_id(intent_id: str) -> StripeIntent | None:
 
 
 def payment_id_by_uid(uid: str) -> int | None:
+    """None as well for metadata of somebody else's that is no key of ours."""
+    try:
+        UUID(uid)
+    except ValueError:
+        return None
     return Payment.objects.filter(uid=uid).values_list("pk", flat=True).first()
 
 

@@ -15,7 +15,7 @@ from payments.sandbox.stripe import StripeSandbox
 
 SAMPLES = json.loads((Path(__file__).parent / "stripe_fixtures.json").read_text())["resources"]
 KEY = "sk_test_contracts"
-CARD = {"payment_method_types": ["card"]}
+CARD = {"allowed_payment_method_types": ["card"]}
 
 
 def client_of(stand_in: StripeSandbox, key: str = KEY) -> StripeClient:

@@ -71,7 +71,16 @@ def test_basic_authentication_is_accepted(stand_in):
         (intent_params(customer="cus_nobody"), "resource_missing", "customer"),
         (intent_params(payment_method="pm_card_gold"), "resource_missing", "payment_method"),
         (intent_params(off_session=True), None, "off_session"),
-        ({**intent_params(), "payment_method_types": ["klarna"]}, None, "payment_method_types"),
+        (
+            intent_params(allowed_payment_method_types=["klarna"]),
+            None,
+            "allowed_payment_method_types",
+        ),
+        (
+            {"amount": 1000, "currency": "usd", "payment_method_types": ["card"]},
+            "payment_method_types_no_longer_supported",
+            "payment_method_types",
+        ),
     ],
 )
 def test_bad_parameters_are_refused_by_name(client, stand_in, params, code, param):

@@ -67,7 +67,7 @@ def _worth(payment: Payment, left: Sequence[LineLeft], chosen: Mapping[str, int]
 
 
 def _shares(left: Sequence[LineLeft], amount: int, chosen: Mapping[str, int]) -> list[LineShare]:
-    if not left:  # a deposit
+    if not left and not chosen:  # a deposit, or money that bought nothing
         return []
     if amount > _chosen_left(left, chosen):
         raise RefundLinesInvalid("The amount is more than is left of the chosen lines.")
@@ -138,8 +138,6 @@ def _count(refund: Refund, found: Locked) -> None:
     record(payment, "refunded", amount=refund.amount, once=f"refund:{refund.uid}")
     if payment.refunded == payment.captured:
         move(payment, Status.REFUNDED)
-    elif payment.status == Status.REVIEW:
-        move(payment, Status.SUCCEEDED)
     shares = [LineShare(r.order_line_id, r.amount, r.quantity) for r in refund.lines.all()]
     if found.order is not None and shares:
         orders.order_refund(

@@ -11,6 +11,7 @@ from payments.sandbox.stripe.params import (
     boolean,
     email,
     one_of,
+    removed_types,
     text,
     texts,
     url,
@@ -21,7 +22,7 @@ CONFIRM = Spec(
     {
         "payment_method": text,
         "payment_method_options": any_hash,
-        "payment_method_types": texts,
+        "payment_method_types": removed_types,
         "capture_method": one_of("automatic", "automatic_async", "manual"),
         "off_session": boolean,
         "error_on_requires_action": boolean,

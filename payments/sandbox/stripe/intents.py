@@ -22,6 +22,7 @@ from payments.sandbox.stripe.params import (
     nested,
     one_of,
     positive,
+    removed_types,
     text,
     texts,
 )
@@ -44,7 +45,8 @@ _FIELDS: dict[str, Parser] = {
     "metadata": metadata,
     "payment_method": text,
     "payment_method_options": any_hash,
-    "payment_method_types": texts,
+    "payment_method_types": removed_types,
+    "allowed_payment_method_types": texts,
     "receipt_email": email,
     "setup_future_usage": one_of("off_session", "on_session"),
     "shipping": any_hash,
@@ -160,16 +162,15 @@ def _check_confirm_only(params: JSON) -> None:
 
 def _types(ctx: Context, intent: JSON, *, new: bool) -> None:
     """Only cards. With neither parameter Stripe chooses by itself, redirects included."""
-    types, automatic = (
-        ctx.params.get(name) for name in ("payment_method_types", "automatic_payment_methods")
-    )
+    types = ctx.params.get("allowed_payment_method_types")
+    automatic = ctx.params.get("automatic_payment_methods")
     if types is not None and automatic:
         message = "You may only specify one of these parameters: automatic_payment_methods, "
-        raise errors.invalid(f"{message}payment_method_types.", stored=False)
+        raise errors.invalid(f"{message}allowed_payment_method_types.", stored=False)
     for name in types or []:
         if name != "card":
             message = f'The payment method type "{name}" is invalid. The sandbox has only "card".'
-            raise errors.invalid(message, param="payment_method_types", stored=False)
+            raise errors.invalid(message, param="allowed_payment_method_types", stored=False)
     if types is not None:
         intent["automatic_payment_methods"] = None
     elif automatic is not None or new:

@@ -144,6 +144,16 @@ def texts(name: str, raw: Any) -> list[str]:
     return raw
 
 
+def removed_types(name: str, _raw: Any) -> None:
+    """`payment_method_types` can be read but not written since 2026-09-30.endive.
+
+    Source: https://docs.stripe.com/changelog (Removes the payment method types parameter).
+    """
+    message = f"{name} is no longer supported. Use allowed_payment_method_types."
+    code = "payment_method_types_no_longer_supported"
+    raise errors.invalid(message, code=code, param=name, stored=False)
+
+
 def any_hash(name: str, raw: Any) -> JSON | None:
     """A hash kept as it came: nothing in the sandbox depends on what is inside."""
     if raw == "":

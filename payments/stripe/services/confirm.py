@@ -17,7 +17,7 @@ from payments.intake import locks as intake_locks
 from payments.intake import selectors as intake
 from payments.intake import services as machine
 from payments.intake.models import Payment
-from payments.intake.rules import Status
+from payments.intake.rules import OPEN, Status
 from payments.stripe import gateway, locks, rules, selectors
 from payments.stripe.errors import (
     CardDeclined,
@@ -152,6 +152,8 @@ def attempt_resolve(*, payment_id: int) -> None:
         if rules.outcome(intent.status) is not Outcome.OPEN:
             intent_apply(payment_id=payment_id, intent=intent)
             return
+    if attempt.payment.status not in OPEN:  # given up meanwhile: charge nobody for it
+        return
     # Written down by `_ask`; the payment waits for another card.
     with contextlib.suppress(Declined, Refused):
         _ask(attempt)

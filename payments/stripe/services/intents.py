@@ -91,7 +91,11 @@ def intent_sync(*, payment_id: int) -> None:
     if known is None:
         intent_ensure(payment_id=payment_id)
         return
-    intent_apply(payment_id=payment_id, intent=gateway.retrieve_intent(known.intent_id))
+    intent = gateway.retrieve_intent(known.intent_id)
+    if rules.is_abandoned(intent.status, intake.payment(payment_id).expires_at, clock.now()):
+        intent_cancel(payment_id=payment_id)
+        return
+    intent_apply(payment_id=payment_id, intent=intent)
 
 
 def intent_apply(*, payment_id: int, intent: Intent) -> None:
