@@ -64,6 +64,8 @@ if not STRIPE_SECRET_KEY:
     raise ImproperlyConfigured("STRIPE_SECRET_KEY is not set.")
 if not STRIPE_WEBHOOK_SECRETS:
     raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRET is not set.")
+if not STRIPE_SANDBOX and any("try_out" in secret for secret in STRIPE_WEBHOOK_SECRETS):
+    raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRET is the public one of docker-compose.yml.")
 
 DEMO_ALLOWED = env.bool("DEMO_ALLOWED", default=False)
 

@@ -131,10 +131,10 @@ def create_customer(*, email: str, user_uid: str) -> str:
 
 
 def create_intent(
-    *, payment_uid: str, amount: int, currency: str, customer: str, metadata: dict[str, str]
+    *, key: str, amount: int, currency: str, customer: str, metadata: dict[str, str]
 ) -> Intent:
     intent = _with_key(
-        f"intent-{payment_uid}",
+        f"intent-{key}",
         lambda key: client().v1.payment_intents.create(
             {
                 "amount": amount,

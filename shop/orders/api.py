@@ -4,8 +4,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.sessions.authentication import principal
-from common.api.docs import cursor_of, operation, page_of
-from common.api.serializers import PageQuery
+from common.api.docs import cursor_of, operation
+from common.api.serializers import CursorQuery
 from common.api.views import ApiView
 from shop.orders import selectors
 from shop.orders.serializers import PurchasedItemOut, PurchaseOut, PurchaseQuery
@@ -33,12 +33,12 @@ class Purchases(ApiView):
 class PurchasedItems(ApiView):
     @operation(
         "The caller's purchases per product",
-        answers={200: page_of(PurchasedItemOut)},
+        answers={200: cursor_of(PurchasedItemOut)},
         refusals=(400, 401),
-        parameters=(PageQuery,),
+        parameters=(CursorQuery,),
         tags=["purchases"],
     )
     def get(self, request: Request) -> Response:
-        self.query(request, PageQuery)
+        self.query(request, CursorQuery)
         items = selectors.purchased_items(principal(request).pk)
-        return self.pages(items.order_by("-last_purchase", "product_id"), PurchasedItemOut)
+        return self.cursor(items, PurchasedItemOut, ordering=("-last_purchase", "-product_id"))

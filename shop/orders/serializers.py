@@ -77,7 +77,7 @@ class PurchasedItemOut(serializers.Serializer[Any]):
     quantity = serializers.IntegerField()
     refunded_quantity = serializers.IntegerField()
     spent = MoneyField()
-    refunded = MoneyField()
+    refunded_amount = MoneyField(source="refunded")
     orders = serializers.IntegerField()
     average_price = serializers.SerializerMethodField()
     first_purchase = serializers.DateTimeField()

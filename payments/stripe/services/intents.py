@@ -40,12 +40,24 @@ def intent_ensure(*, payment_id: int) -> None:
 
 
 def _create(payment: Payment) -> Intent:
+    customer = _customer_ensure(payment)
+    try:
+        return _create_for(payment, customer, key=str(payment.uid))
+    except Refused as error:
+        if error.code != "resource_missing":
+            raise
+    # The customer is of another Stripe account: the shop has moved from the sandbox to a key.
+    StripeCustomer.objects.filter(customer_id=customer).delete()
+    return _create_for(payment, _customer_ensure(payment), key=f"{payment.uid}-moved")
+
+
+def _create_for(payment: Payment, customer: str, *, key: str) -> Intent:
     order = payment.order
     return gateway.create_intent(
-        payment_uid=str(payment.uid),
+        key=key,
         amount=payment.amount,
         currency=payment.currency,
-        customer=_customer_ensure(payment),
+        customer=customer,
         metadata={
             "payment": str(payment.uid),
             "order": order.number if order else "",
