@@ -91,14 +91,14 @@ def _ask(attempt: StripeAttempt) -> None:
         known = selectors.intent(payment.pk)
         if known is None:  # given up meanwhile
             return
-        intent = _confirm(known.intent_id, attempt)
+        _confirm(known.intent_id, attempt)
     except Declined as error:
-        _end_declined(payment.pk, error.error)
+        _end_declined(attempt, error.error)
         raise
     except Refused as error:
-        _end_refused(payment.pk, {"code": error.code})
+        _end_refused(attempt, {"code": error.code})
         raise
-    _end_accepted(payment.pk, intent)
+    _end_accepted(attempt)
 
 
 def _confirm(intent_id: str, attempt: StripeAttempt) -> Intent:
@@ -118,27 +118,37 @@ def _confirm(intent_id: str, attempt: StripeAttempt) -> Intent:
 
 
 @transactional
-def _end_declined(payment_id: int, error: dict[str, Any]) -> None:
-    intake_locks.payment(payment_id)
-    attempt_end(payment_id, State.DECLINED, error)
-    machine.payment_mark_declined(payment_id=payment_id, error=error)
+def _end_declined(attempt: StripeAttempt, error: dict[str, Any]) -> None:
+    intake_locks.payment(attempt.payment_id)
+    if _is_open(attempt):
+        attempt_end(attempt.payment_id, State.DECLINED, error)
+        machine.payment_mark_declined(payment_id=attempt.payment_id, error=error)
 
 
 @transactional
-def _end_refused(payment_id: int, error: dict[str, Any]) -> None:
+def _end_refused(attempt: StripeAttempt, error: dict[str, Any]) -> None:
     unbind()
-    found = intake_locks.payment(payment_id)
-    attempt_end(payment_id, State.REFUSED, error)
+    found = intake_locks.payment(attempt.payment_id)
+    if not _is_open(attempt):
+        return
+    attempt_end(attempt.payment_id, State.REFUSED, error)
     if found.order is not None:
         orders.order_suspend_deadline(found.order, suspended=False)
 
 
 @transactional
-def _end_accepted(payment_id: int, intent: Intent) -> None:
-    intake_locks.payment(payment_id)
-    attempt_end(payment_id, State.ACCEPTED)
-    machine.payment_mark_processing(payment_id=payment_id)
-    enqueue("payments.stripe.sync_intent", payment_id=payment_id)
+def _end_accepted(attempt: StripeAttempt) -> None:
+    intake_locks.payment(attempt.payment_id)
+    if _is_open(attempt):
+        attempt_end(attempt.payment_id, State.ACCEPTED)
+    machine.payment_mark_processing(payment_id=attempt.payment_id)
+    enqueue("payments.stripe.sync_intent", payment_id=attempt.payment_id)
+
+
+def _is_open(attempt: StripeAttempt) -> bool:
+    """False once somebody else has written its outcome: the open one is then another card's."""
+    current = locks.open_attempt(attempt.payment_id)
+    return current is not None and current.pk == attempt.pk
 
 
 def attempt_resolve(*, payment_id: int) -> None:
