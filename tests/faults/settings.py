@@ -1,0 +1,21 @@
+"""Production's settings for the processes of the fault tests, and switches that break them.
+
+FAULT_POINT       "confirm_intent:after": SIGKILL at this point, once (see `points.py`)
+FAULT_MARK        the file whose making decides that it has happened
+FAULT_QUICK       shorter waits of the outbox, where a test is not about how long recovery takes
+FAULT_NO_BEAT     names of entries of the beat schedule, by comma, that never run
+"""
+
+import os
+
+from config.settings.production import *  # noqa: F403
+from config.settings.production import CELERY_BEAT_SCHEDULE, INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.faults.points.Points"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+_silent = os.environ.get("FAULT_NO_BEAT", "").split(",")
+CELERY_BEAT_SCHEDULE = {k: v for k, v in CELERY_BEAT_SCHEDULE.items() if k not in _silent}

@@ -1,0 +1,179 @@
+"""SIGKILL and lost brokers with payments in flight: all settled within 60 s, none twice."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import redis
+
+from accounts.sessions.services import session_start
+from config import invariants
+from payments.intake.models import Payment, PaymentEvent
+from payments.sandbox.stripe import StripeSandbox
+from shop.models import Order
+from tests.factories.shop import ProductFactory
+from tests.factories.users import StaffFactory
+from tests.faults.conftest import Customer
+from tests.faults.processes import Shop, wait_until
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+
+SETTLED_WITHIN = 60.0
+IN_FLIGHT = 5
+
+
+def statuses() -> Counter[str]:
+    return Counter(Order.objects.values_list("status", flat=True))
+
+
+def all_paid() -> bool:
+    return set(statuses()) == {"paid"}
+
+
+def each_paid_once(stripe_world: StripeSandbox, count: int) -> None:
+    """One charge at Stripe, one capture here, for each order; and every invariant."""
+    charged = Counter(charge["payment_intent"] for charge in stripe_world.charges())
+    assert (len(charged), set(charged.values())) == (count, {1})
+    assert PaymentEvent.objects.filter(kind="captured").count() == count
+    assert Payment.objects.filter(status="succeeded").count() == count
+    assert invariants.breaches() == []
+
+
+def test_a_worker_killed_between_stripes_answer_and_our_commit(
+    shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path
+) -> None:
+    slug = ProductFactory(stock=IN_FLIGHT).slug
+    mark = tmp_path / "killed"
+    shop.start_worker(FAULT_POINT="retrieve_intent:after", FAULT_MARK=str(mark))
+    shop.start_beat()
+    shop.start_web()
+    for _ in range(IN_FLIGHT):
+        customer.buy(slug)
+    shop.wait_dead("worker", seconds=60)
+    assert mark.exists()
+    assert statuses()["pending_payment"] > 0
+    shop.start_worker()
+    took = wait_until(all_paid, seconds=SETTLED_WITHIN, why=lambda: f"{statuses()}")
+    print(f"settled {took:.1f} s after the restart")
+    each_paid_once(stripe_world, IN_FLIGHT)
+
+
+def pay_and_flush(shop: Shop, customer: Customer, redis_server: Any) -> None:
+    """Payments are confirmed while no worker runs; then Redis loses every message."""
+    slug = ProductFactory(stock=IN_FLIGHT).slug
+    shop.start_web()
+    for _ in range(IN_FLIGHT):
+        customer.buy(slug)
+    broker = redis.Redis.from_url(redis_server.url)
+    assert broker.llen("payments") >= IN_FLIGHT
+    broker.flushall()
+    assert broker.dbsize() == 0
+
+
+def test_a_flushed_redis_loses_no_payment(
+    shop: Shop, customer: Customer, stripe_world: StripeSandbox, redis_server: Any
+) -> None:
+    pay_and_flush(shop, customer, redis_server)
+    shop.start_beat()
+    shop.start_worker()
+    took = wait_until(all_paid, seconds=SETTLED_WITHIN, why=lambda: f"{statuses()}")
+    print(f"settled {took:.1f} s after the restart")
+    each_paid_once(stripe_world, IN_FLIGHT)
+
+
+def test_control_without_sweep_and_poll_a_flushed_payment_stays_unsettled(
+    shop: Shop, customer: Customer, redis_server: Any
+) -> None:
+    pay_and_flush(shop, customer, redis_server)
+    shop.start_beat(FAULT_NO_BEAT="outbox,stripe-poll", FAULT_QUICK="1")
+    shop.start_worker(FAULT_QUICK="1")
+    # The worker does take messages: of a new order, but of none that was lost.
+    customer.buy(ProductFactory(stock=1).slug)
+    wait_until(lambda: statuses()["paid"] == 1, seconds=60, why=lambda: shop.log("worker"))
+    with pytest.raises(AssertionError):
+        wait_until(all_paid, seconds=8)
+    assert statuses() == {"paid": 1, "pending_payment": IN_FLIGHT}
+
+
+def test_a_web_process_killed_between_charge_and_commit(
+    shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path
+) -> None:
+    """The customer sees no answer; the card is charged; the attempt's own task settles it."""
+    slug = ProductFactory(stock=1).slug
+    shop.start_worker(FAULT_QUICK="1")
+    shop.start_beat()
+    shop.start_web(FAULT_POINT="confirm_intent:after", FAULT_MARK=str(tmp_path / "killed"))
+    payment = customer.order(slug).json()["payment"]["id"]
+    with pytest.raises(httpx.HTTPError):
+        customer.confirm(payment)
+    shop.wait_dead("web", seconds=30)
+    assert len(stripe_world.charges()) == 1
+    assert statuses() == {"pending_payment": 1}
+    shop.start_web()
+    # Another try meanwhile is refused: nobody knows yet what became of the first.
+    again = customer.confirm(payment)
+    assert again.status_code in (409, 202)
+    wait_until(all_paid, seconds=SETTLED_WITHIN, why=lambda: shop.log("worker"))
+    each_paid_once(stripe_world, 1)
+
+
+def test_without_redis_the_shop_sells_and_catches_up(
+    shop: Shop, customer: Customer, stripe_world: StripeSandbox, redis_server: Any
+) -> None:
+    slug = ProductFactory(stock=4).slug
+    shop.start_worker(FAULT_QUICK="1")
+    shop.start_beat(FAULT_QUICK="1")
+    shop.start_web()
+    customer.buy(slug)
+    wait_until(all_paid, seconds=60, why=lambda: shop.log("worker"))
+    redis_server.kill()
+    started = time.monotonic()
+    for _ in range(3):
+        customer.buy(slug)
+    # Waiting for a broker that is down took six seconds a message.
+    assert time.monotonic() - started < 12
+    assert customer.client.get("auth/me/").status_code == 200
+    assert statuses() == {"paid": 1, "pending_payment": 3}
+    assert len(stripe_world.charges()) == 4
+    redis_server.start()
+    took = wait_until(all_paid, seconds=SETTLED_WITHIN, why=lambda: shop.log("worker"))
+    print(f"settled {took:.1f} s after Redis came back")
+    each_paid_once(stripe_world, 4)
+
+
+@pytest.mark.parametrize("point", ["create_refund:before", "create_refund:after", "finish:before"])
+def test_a_worker_killed_around_a_refund_pays_back_once(
+    shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path, point: str
+) -> None:
+    slug = ProductFactory(stock=1).slug
+    shop.start_worker(FAULT_QUICK="1")
+    shop.start_beat(FAULT_QUICK="1")
+    shop.start_web()
+    customer.buy(slug)
+    wait_until(all_paid, seconds=60, why=lambda: shop.log("worker"))
+    shop.kill("worker")
+    shop.start_worker(FAULT_QUICK="1", FAULT_POINT=point, FAULT_MARK=str(tmp_path / "killed"))
+    ask_refund(shop)
+    shop.wait_dead("worker", seconds=60)
+    shop.start_worker(FAULT_QUICK="1")
+    wait_until(refunded, seconds=SETTLED_WITHIN, why=lambda: shop.log("worker"))
+    assert [refund["amount"] for refund in stripe_world.refunds()] == [600]
+    assert Payment.objects.get().refunded == 600
+    assert invariants.breaches() == []
+
+
+def ask_refund(shop: Shop) -> None:
+    """Staff asks for 60 % of the only payment back."""
+    staff = Customer(shop, session_start(user_id=StaffFactory().pk).access)
+    answer = staff.client.post(
+        f"admin/payments/{Payment.objects.get().uid}/refund/",
+        json={"amount": "6.00", "reason": "a test"},
+    )
+    assert answer.status_code == 201, answer.text
+
+
+def refunded() -> bool:
+    return statuses() == {"partially_refunded": 1}

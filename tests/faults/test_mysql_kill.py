@@ -1,0 +1,135 @@
+"""MySQL killed in the middle of a sale: no acknowledged order is lost, errors are clean."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from payments.sandbox.stripe import StripeSandbox
+from tests.faults.conftest import Customer
+from tests.faults.processes import Shop, servers, wait_until
+
+pytestmark = pytest.mark.timeout(240)
+
+BUYERS = 4
+
+
+@pytest.fixture
+def mysql_server(tmp_path: Path) -> Iterator[Any]:
+    server = servers.start_mysql(tmp_path / "mysql")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_shop(
+    tmp_path: Path, mysql_server: Any, redis_server: Any, stripe_world: StripeSandbox
+) -> Iterator[Shop]:
+    """A shop on a MySQL of its own, migrated and seeded."""
+    shop = Shop(
+        tmp_path,
+        database_url=mysql_server.url,
+        redis_url=redis_server.url,
+        stripe_url=stripe_world.url,
+    )
+    shop.manage("migrate", "--verbosity=0")
+    yield shop
+    shop.stop()
+
+
+def register(shop: Shop, number: int) -> Customer:
+    answer = httpx.post(
+        f"{shop.url}/api/v1/auth/register/",
+        json={"email": f"buyer{number}@example.org", "password": "correct-horse-battery-9"},
+        timeout=30,
+        trust_env=False,
+    )
+    assert answer.status_code == 201, answer.text
+    return Customer(shop, answer.json()["access"])
+
+
+class Buyer(threading.Thread):
+    """Orders and pays again and again; keeps what was acknowledged, and every other answer."""
+
+    def __init__(self, customer: Customer, stop: threading.Event) -> None:
+        super().__init__()
+        self.customer, self.stop = customer, stop
+        self.orders: list[str] = []
+        self.confirmed: list[str] = []
+        self.answers: Counter[int | str] = Counter()
+
+    def run(self) -> None:
+        number = 0
+        while not self.stop.is_set():
+            number += 1
+            placed = self._call(
+                lambda n=number: self.customer.order("lamp", **{"Idempotency-Key": f"order-{n}"})
+            )
+            if placed is None or placed.status_code != 201:
+                continue
+            self.orders.append(placed.json()["number"])
+            payment = placed.json()["payment"]["id"]
+            answer = self._call(lambda p=payment: self.customer.confirm(p))
+            if answer is not None and answer.status_code == 202:
+                self.confirmed.append(placed.json()["number"])
+
+    def _call(self, call: Any) -> httpx.Response | None:
+        try:
+            answer: httpx.Response = call()
+        except httpx.HTTPError as error:
+            self.answers[type(error).__name__] += 1
+            return None
+        self.answers[answer.status_code] += 1
+        if answer.status_code >= 500:
+            assert answer.headers["Content-Type"] == "application/problem+json", answer.text
+            time.sleep(0.1)
+        return answer
+
+    def status_of(self, number: str) -> str:
+        answer = self.customer.client.get(f"orders/{number}/")
+        return str(answer.json()["status"]) if answer.status_code == 200 else answer.text
+
+
+def settled(buyers: list[Buyer]) -> bool:
+    return all(b.status_of(number) == "paid" for b in buyers for number in b.confirmed)
+
+
+def test_mysql_killed_in_the_middle_of_a_sale(
+    own_shop: Shop, mysql_server: Any, stripe_world: StripeSandbox
+) -> None:
+    own_shop.start_web()
+    own_shop.start_worker(FAULT_QUICK="1")
+    own_shop.start_beat(FAULT_QUICK="1")
+    stop = threading.Event()
+    buyers = [Buyer(register(own_shop, number), stop) for number in range(BUYERS)]
+    for buyer in buyers:
+        buyer.start()
+    try:
+        wait_until(lambda: sum(len(b.confirmed) for b in buyers) >= 4, seconds=60)
+        mysql_server.kill()
+        wait_until(lambda: all(sum(b.answers.values()) > 2 for b in buyers), seconds=30)
+        mysql_server.start()
+        before = sum(len(b.confirmed) for b in buyers)
+        wait_until(lambda: sum(len(b.confirmed) for b in buyers) >= before + 4, seconds=60)
+    finally:
+        stop.set()
+        for buyer in buyers:
+            buyer.join()
+    answers = sum((b.answers for b in buyers), Counter[int | str]())
+    print(answers)
+    # 409: stock that ran out, or a key whose first call died; 503: no database.
+    assert set(answers) <= {201, 202, 409, 503}
+    took = wait_until(lambda: settled(buyers), seconds=60, why=lambda: own_shop.log("worker"))
+    print(f"settled {took:.1f} s after the sale")
+    for buyer in buyers:
+        assert all(
+            buyer.status_of(number) in ("paid", "pending_payment") for number in buyer.orders
+        )
+    charged = Counter(charge["payment_intent"] for charge in stripe_world.charges())
+    assert set(charged.values()) == {1}
+    assert "invariants hold" in own_shop.manage("check_invariants")
