@@ -98,12 +98,13 @@ def purchased_items(user_id: int) -> QuerySet[OrderLine, dict[str, Any]]:
         _bought(user_id)
         .values("product_id", slug=F("product__slug"), title=F("product__name"))
         .annotate(
+            # In this order: below its own name, a column means the sum and no more the column.
+            bought=Sum("quantity"),
+            paid=Sum("total"),
             quantity=Sum(F("quantity") - F("refunded_quantity")),
             refunded_quantity=Sum("refunded_quantity"),
             spent=Sum(F("total") - F("refunded")),
             refunded=Sum("refunded"),
-            bought=Sum("quantity"),
-            paid=Sum("total"),
             orders=Count("order_id"),
             first_purchase=Min("purchased_at"),
             last_purchase=Max("purchased_at"),
