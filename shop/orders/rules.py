@@ -75,28 +75,42 @@ class LineShare:
 
 def refund_amount(left: Sequence[LineLeft], chosen: Mapping[str, int]) -> int:
     """What `chosen` ({slug: quantity}) is worth, capped by what is left of each line."""
-    return sum(
-        min(line.unit_price * chosen[line.slug], line.amount)
-        for line in left
-        if line.slug in chosen
-    )
+    return sum(_worth(line, chosen) for line in left if line.slug in chosen)
 
 
 def refund_shares(
     left: Sequence[LineLeft], amount: int, chosen: Mapping[str, int]
 ) -> list[LineShare]:
-    """Spread `amount` over the chosen lines, or over all of them, by what is left of each.
+    """Spread `amount` over the chosen lines by the price of the chosen units, or over all of them
+    by what is left of each.
 
     Every refund is spread, so that figures per product always add up to those per order. A refund
     of all that is left returns every remaining unit.
     """
     lines = [line for line in left if not chosen or line.slug in chosen]
-    parts = allocate(amount, [line.amount for line in lines])
+    parts = _parts(lines, amount, chosen)
     everything = amount == sum(line.amount for line in left)
     return [
         LineShare(line.line_id, part, _units(line, chosen, everything))
         for line, part in zip(lines, parts, strict=True)
     ]
+
+
+def _parts(lines: Sequence[LineLeft], amount: int, chosen: Mapping[str, int]) -> list[int]:
+    """What the chosen units cost first, then the rest of their lines."""
+    worth = [_worth(line, chosen) for line in lines]
+    first = min(amount, sum(worth))
+    parts = allocate(first, worth) if first else [0] * len(lines)
+    if amount > first:
+        rest = [line.amount - value for line, value in zip(lines, worth, strict=True)]
+        parts = [a + b for a, b in zip(parts, allocate(amount - first, rest), strict=True)]
+    return parts
+
+
+def _worth(line: LineLeft, chosen: Mapping[str, int]) -> int:
+    if not chosen:
+        return line.amount
+    return min(line.unit_price * chosen.get(line.slug, 0), line.amount)
 
 
 def _units(line: LineLeft, chosen: Mapping[str, int], everything: bool) -> int:
