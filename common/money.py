@@ -6,6 +6,7 @@ decimals only at the HTTP border, as strings with the currency's full number of 
 
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from typing import Final
 
 DECIMALS: Final[dict[str, int]] = {"USD": 2}
@@ -22,10 +23,11 @@ def round_units(value: Decimal, rounding: str = HALF_UP) -> int:
 
 def to_minor(amount: Decimal, currency: str) -> int:
     """`Decimal("10.50"), "USD"` → 1050. Raises ValueError where digits would be lost."""
-    scaled = amount.scaleb(DECIMALS[currency])
-    if scaled != scaled.to_integral_value():
+    # A fraction: Decimal's context would round the 29th digit away and see nothing lost.
+    scaled = Fraction(amount) * 10 ** DECIMALS[currency]
+    if scaled.denominator != 1:
         raise ValueError(f"{amount} has more decimals than {currency}")
-    return int(scaled)
+    return scaled.numerator
 
 
 def from_minor(minor: int, currency: str) -> Decimal:

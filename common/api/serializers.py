@@ -48,6 +48,15 @@ class StrictIntegerField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """JSON true or false: DRF would also take "yes" and 1."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class StrictCharField(serializers.CharField):
     """A JSON string: DRF would also take a number and store its digits."""
 
@@ -84,6 +93,8 @@ class MoneyField(serializers.Field[Any, Any, Any, Any]):
         if not (whole.isascii() and whole.isdigit() and len(whole) <= 12):
             self.fail("invalid")
         if "." in digits and not (part.isascii() and part.isdigit()):
+            self.fail("invalid")
+        if len(part) > money.DECIMALS[self.currency]:
             self.fail("invalid")
         try:
             return money.to_minor(Decimal(text), self.currency)
