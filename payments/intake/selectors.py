@@ -105,7 +105,9 @@ def refunds_all() -> QuerySet[Refund]:
 def paid_by_method(user_id: int) -> list[dict[str, Any]]:
     """Per method: payments that bought something, gross and refunded, in minor units."""
     paid = Payment.objects.filter(user_id=user_id, captured__gt=0, order__status__in=BOUGHT)
-    rows = paid.exclude(reason__in=UNUSED).values("method").annotate(
-        payments=Count("pk"), paid=Sum("captured"), given_back=Sum("refunded")
+    rows = (
+        paid.exclude(reason__in=UNUSED)
+        .values("method")
+        .annotate(payments=Count("pk"), paid=Sum("captured"), given_back=Sum("refunded"))
     )
     return list(rows.order_by("method"))
