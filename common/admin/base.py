@@ -109,7 +109,8 @@ class ReadOnlyAdmin(ModelAdmin):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return,attr-defined]
         form = kind(request.POST or None, row=row)
         if not form.is_valid():
-            return self._ask(request, form)
+            # With nothing to fill in, the first page is the question whether to go on.
+            return self._ask(request, form, confirm=not form.is_bound and not form.visible())
         if "confirmed" in request.POST:
             done = carry_out(request, form)
             return HttpResponseRedirect(page_of(row)) if done else self._ask(request, form)
