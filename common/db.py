@@ -20,12 +20,19 @@ R = TypeVar("R")
 
 ATTEMPTS: Final = 5
 _MYSQL_RETRYABLE: Final = {1205, 1213}
+# Shutting down, refused, unknown host, gone away, lost in the middle of a statement.
+_MYSQL_AWAY: Final = {1053, 2002, 2003, 2005, 2006, 2013}
 
 
 def is_retryable(error: OperationalError) -> bool:
     """True for a deadlock or a lock wait timeout."""
     cause = error.args[0] if error.args else None
     return cause in _MYSQL_RETRYABLE or "database is locked" in str(error)
+
+
+def is_away(error: OperationalError) -> bool:
+    """True where the server cannot be reached, or was lost before it answered."""
+    return bool(error.args) and error.args[0] in _MYSQL_AWAY
 
 
 def transactional(func: Callable[P, R]) -> Callable[P, R]:

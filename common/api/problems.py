@@ -10,7 +10,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 
 from common import errors
-from common.db import is_retryable
+from common.db import is_away, is_retryable
 
 CONTENT_TYPE: Final = "application/problem+json"
 TYPE_BASE: Final = "urn:souk:problem:"
@@ -71,7 +71,7 @@ def translate(exc: Exception) -> errors.SoukError | None:
         return errors.TooManyRequests(retry_after=max(1, int(getattr(exc, "wait", None) or 1)))
     if isinstance(exc, RequestDataTooBig):
         return errors.TooLarge()
-    if isinstance(exc, OperationalError) and is_retryable(exc):
+    if isinstance(exc, OperationalError) and (is_retryable(exc) or is_away(exc)):
         return errors.Busy(retry_after=1)
     return _api_exception(exc) if isinstance(exc, exceptions.APIException) else None
 
@@ -99,10 +99,16 @@ def _flatten(details: Any, path: str) -> Iterator[dict[str, str]]:
         yield {"field": path, "code": str(details["code"]), "detail": str(details["message"])}
     elif isinstance(details, dict):
         for name, value in details.items():
-            step = "" if name == "non_field_errors" else str(name)
-            yield from _flatten(value, ".".join(filter(None, (path, step))))
+            yield from _flatten(value, _step(path, name))
     else:
         yield from _flatten_list(details, path)
+
+
+def _step(path: str, name: str | int) -> str:
+    # Errors of a list come keyed by position: `lines[0].quantity`.
+    if isinstance(name, int):
+        return f"{path}[{name}]"
+    return ".".join(filter(None, (path, "" if name == "non_field_errors" else name)))
 
 
 def _flatten_list(details: list[Any], path: str) -> Iterator[dict[str, str]]:
