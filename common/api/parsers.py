@@ -39,12 +39,15 @@ class StrictJSONParser(BaseParser):
         if len(raw) > MAX_BODY:
             raise TooLarge
         try:
-            return json.loads(
+            found = json.loads(
                 raw.decode("utf-8"),
                 parse_float=Decimal,
                 parse_constant=_refuse,
                 object_pairs_hook=_no_duplicates,
             )
+            # Half a surrogate pair, `"\ud800"`, is no text: neither column nor answer can hold it.
+            json.dumps(found, ensure_ascii=False, default=str).encode()
+            return found
         # 100,000 levels end in RecursionError; a 10,000-digit integer in ValueError.
         except (ValueError, ArithmeticError, RecursionError) as error:
             raise ParseError("The body is not valid JSON.", code="malformed") from error
