@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from common.db import transactional
@@ -24,6 +24,7 @@ from common.idempotency.models import IdempotencyRecord
 
 CLAIM_LAPSES: Final = timedelta(seconds=60)
 LIFETIME: Final = timedelta(hours=24)
+MAX_ROUTE: Final = 200
 _VISIBLE_ASCII: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 State = IdempotencyRecord.State
@@ -54,6 +55,8 @@ def begin(*, user_id: int, route: str, key: str, body: Any) -> Claim | Replay:
     if not _VISIBLE_ASCII.fullmatch(key):
         raise BadKey
     token, body_hash = uuid.uuid4().hex, fingerprint(body)
+    # Longer ones exist only as nonsense; as they are they would not fit the column.
+    route = route if len(route) <= MAX_ROUTE else fingerprint(route)
     identity = {"user_id": user_id, "route": route, "key_hash": fingerprint(key)}
     try:
         record_id = _insert(**identity, body_hash=body_hash, claim=token)
@@ -65,7 +68,8 @@ def begin(*, user_id: int, route: str, key: str, body: Any) -> Claim | Replay:
 @transactional
 def _insert(**fields: Any) -> int:
     # Calls that wait to insert a key that its first caller lets go deadlock in InnoDB.
-    return IdempotencyRecord.objects.create(**fields).pk
+    with transaction.atomic():  # a taken key must not spoil a transaction around this one
+        return IdempotencyRecord.objects.create(**fields).pk
 
 
 def fingerprint(value: Any) -> str:
