@@ -1,0 +1,144 @@
+"""Work after a commit: kept until it is done, whatever happens to broker and worker."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery import current_app, shared_task
+from django.db import transaction
+from django.db.models.functions import Now
+
+from common.outbox import services
+from common.outbox.errors import TryLater
+from common.outbox.models import OutboxMessage
+from common.outbox.selectors import overdue
+from common.outbox.tasks import OutboxTask
+
+pytestmark = pytest.mark.django_db
+CALLS: list[str] = []
+
+
+@shared_task(base=OutboxTask, name="tests.outbox.work")
+def work(how: str = "well") -> str:
+    CALLS.append(how)
+    if how == "later":
+        raise TryLater
+    if how == "badly":
+        raise ZeroDivisionError
+    return how
+
+
+@pytest.fixture(autouse=True)
+def _no_calls() -> None:
+    CALLS.clear()
+
+
+def message(how: str = "well", **kwargs: Any) -> OutboxMessage:
+    return services.enqueue("tests.outbox.work", how=how, **kwargs)
+
+
+def run(row: OutboxMessage) -> Any:
+    return current_app.tasks[row.task](**row.payload, outbox_id=row.pk)
+
+
+def test_a_message_is_done_when_its_task_has_finished_and_runs_no_more() -> None:
+    row = message()
+    assert run(row) == "well"
+    assert run(row) is None
+    assert CALLS == ["well"]
+    row.refresh_from_db()
+    assert row.done_at
+    assert row.attempts == 1
+
+
+def test_a_message_leased_to_one_worker_is_not_run_by_another() -> None:
+    row = message()
+    assert services.claim(row.pk) is not None
+    assert run(row) is None
+    assert CALLS == []
+    OutboxMessage.objects.update(next_attempt_at=Now() - timedelta(seconds=1))
+    assert run(row) == "well"
+
+
+def test_a_task_that_is_not_ready_backs_off_quietly_and_a_bug_loudly() -> None:
+    for how in ("later", "badly"):
+        row = message(how)
+        if how == "badly":
+            with pytest.raises(ZeroDivisionError):
+                run(row)
+        else:
+            run(row)
+        row.refresh_from_db()
+        assert row.done_at is None
+        assert row.sent_at is None
+        assert row.last_error in ("TryLater", "ZeroDivisionError")
+        assert services.claim(row.pk) is None
+
+
+def test_back_off_doubles_and_ends_at_five_minutes() -> None:
+    row = message()
+    for attempts, most in ((1, 1), (4, 8), (40, 300)):
+        row.attempts = attempts
+        services.postpone(row, TryLater())
+        late = OutboxMessage.objects.filter(
+            pk=row.pk,
+            next_attempt_at__gt=Now() + timedelta(seconds=most - 2),
+            next_attempt_at__lte=Now() + timedelta(seconds=most),
+        )
+        assert late.exists()
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    found: list[int] = []
+    monkeypatch.setattr(work, "apply_async", lambda kwargs, **_: found.append(kwargs["outbox_id"]))
+    return found
+
+
+def test_the_sweep_sends_what_is_due_and_what_the_broker_lost(sent: list[int]) -> None:
+    fresh, delayed = message(), message(delay=60)
+    assert services.sweep() == 0
+    OutboxMessage.objects.filter(pk=fresh.pk).update(sent_at=Now() - timedelta(seconds=11))
+    OutboxMessage.objects.filter(pk=delayed.pk).update(next_attempt_at=Now())
+    assert services.sweep() == 2
+    assert set(sent) == {fresh.pk, delayed.pk}
+    assert services.sweep() == 0
+
+
+def test_a_task_that_nobody_knows_does_not_hold_up_those_behind_it(sent: list[int]) -> None:
+    unknown = services.enqueue("tests.outbox.of_a_newer_release", delay=1)
+    row = message(delay=1)
+    OutboxMessage.objects.update(next_attempt_at=Now())
+    assert services.sweep() == 2
+    assert sent == [row.pk]
+    assert OutboxMessage.objects.get(pk=unknown.pk).done_at is None
+
+
+def test_a_broker_that_is_down_is_left_to_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(**_: Any) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(work, "apply_async", down)
+    services.send(1, "tests.outbox.work", {})
+
+
+def test_what_is_over_a_minute_late_is_overdue_and_what_is_done_is_forgotten_in_a_week() -> None:
+    row = message()
+    OutboxMessage.objects.update(next_attempt_at=Now() - timedelta(seconds=61))
+    assert overdue() == [row]
+    services.finish(row.pk)
+    assert overdue() == []
+    assert services.forget_done() == 0
+    OutboxMessage.objects.update(done_at=Now() - timedelta(days=8))
+    assert services.forget_done() == 1
+
+
+@pytest.mark.django_db(transaction=False)
+def test_enqueue_outside_a_transaction_is_a_programming_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        transaction, "get_connection", lambda: type("C", (), {"in_atomic_block": False})
+    )
+    with pytest.raises(RuntimeError, match="outside"):
+        message()
