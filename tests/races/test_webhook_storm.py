@@ -18,7 +18,7 @@ from payments.checkout.services import Placed
 from payments.intake.models import Payment
 from payments.stripe import gateway
 from payments.stripe.models import WebhookEvent
-from payments.stripe.services import webhooks
+from payments.stripe.services import intents, webhooks
 from tests.factories.shop import ProductFactory
 from tests.factories.users import UserFactory
 
@@ -178,13 +178,7 @@ def early_events(sandbox: Any, drain: Any) -> list[tuple[Any, ...]]:
             for user in users
         ]
         for one in placed:
-            intent = gateway.create_intent(
-                payment_uid=str(one.payment.uid),
-                amount=1000,
-                currency="USD",
-                customer=gateway.create_customer(email="a@example.org", user_uid="early"),
-                metadata={"payment": str(one.payment.uid)},
-            )
+            intent = intents._create(one.payment)
             gateway.confirm_intent(
                 intent.id, payment_method="pm_card_visa", idempotency_key=uuid.uuid4().hex
             )
