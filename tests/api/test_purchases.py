@@ -41,7 +41,7 @@ def history(api: Any, staff_api: Any, drain: Any) -> Any:
 
 def test_items_add_up_under_refunds(api: Any, history: Any) -> None:
     page = api.get(f"{BASE}items/").json()
-    assert page["count"] == 2
+    assert len(page["results"]) == 2
     rows = {row["product"]: row for row in page["results"]}
     a, b = rows["a"], rows["b"]
     assert (a["quantity"], a["refunded_quantity"], a["orders"]) == (3, 1, 2)
