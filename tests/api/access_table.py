@@ -1,0 +1,212 @@
+"""Who gets what from each operation of the API: the one list that a new route must enter.
+
+A line reads: method and path, who may, the answer, and the body with which it succeeds.
+`Row.expected` spells it out for each of CALLERS and OBJECTS; `World` has them all.
+"""
+
+import io
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+from rest_framework.test import APIClient
+
+from accounts.sessions.services import session_start
+from accounts.users.services import user_deactivate
+from payments.checkout.services import Placed, order_place
+from payments.stripe import services as stripe
+from tests.factories.orders import order_body
+from tests.factories.shop import ProductFactory
+from tests.factories.users import PASSWORD, StaffFactory, SuperuserFactory, UserFactory
+
+CALLERS: Final = ("anonymous", "customer", "other customer", "inactive", "staff", "superuser")
+OBJECTS: Final = ("own", "foreign", "missing")
+NOBODY: Final = ("anonymous", "inactive")
+STAFF_CALLERS: Final = ("staff", "superuser")
+
+Operation = tuple[str, str]
+Body = Callable[["World", str], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Who may, the answer they get, and what the call needs to succeed.
+
+    `order` is the state in which the order of the path is: open or paid.
+    """
+
+    who: str
+    status: int = 200
+    body: Body | None = None
+    order: str = "open"
+    form: bool = False
+
+    def expected(self, caller: str, which: str) -> int:
+        if self.who == "bearer of the body":
+            return self.status
+        if self.who == "active bearer of the body":
+            return 401 if caller == "inactive" else self.status
+        # A token that has ended is refused even where none is needed.
+        if caller == "inactive" or (caller == "anonymous" and self.who != "anybody"):
+            return 401
+        if self.who == "staff" and caller not in STAFF_CALLERS:
+            return 403
+        if which == "missing" or (which == "foreign" and self.who == "owner"):
+            return 404
+        return self.status
+
+
+class World:
+    """The callers and their objects, made when they are first asked for."""
+
+    def __init__(self) -> None:
+        self.goods = ProductFactory(slug="goods", list_price=1000, stock=1000)
+        self._users: dict[str, Any] = {}
+        self._sessions: dict[str, Any] = {}
+
+    def user(self, caller: str) -> Any:
+        if caller not in self._users:
+            kind = {"staff": StaffFactory, "superuser": SuperuserFactory}.get(caller, UserFactory)
+            user = self._users[caller] = kind()
+            # Before the end of the inactive: their tokens were good once.
+            self._sessions[caller] = session_start(user_id=user.pk)
+            if caller == "inactive":
+                user_deactivate(user_id=user.pk)
+        return self._users[caller]
+
+    def refresh_token(self, caller: str) -> str:
+        user = self.user(caller)
+        pair = self._sessions[caller] if caller == "inactive" else session_start(user_id=user.pk)
+        return str(pair.refresh)
+
+    def client(self, caller: str) -> APIClient:
+        # What goes wrong in a view is its 500 here, to be compared like every status.
+        client = APIClient(raise_request_exception=False)
+        if caller != "anonymous":
+            self.user(caller)
+            access = self._sessions[caller].access
+            client.credentials(HTTP_AUTHORIZATION=f"Bearer {access}")
+        return client
+
+    def owner(self, caller: str, which: str) -> Any:
+        """Whose the object is: nobody's own is the customer's, the customer's foreign another's."""
+        if which == "foreign" or caller == "anonymous":
+            return self.user("other customer" if caller == "customer" else "customer")
+        return self.user(caller)
+
+    def placed(self, owner: Any, state: str) -> Placed:
+        made = order_place(user_id=owner.pk, quantities={"goods": 1}, method="stripe")
+        if state == "paid":
+            stripe.payment_confirm(payment_id=made.payment.pk, payment_method="pm_card_visa")
+            stripe.intent_sync(payment_id=made.payment.pk)
+        return made
+
+    def url(self, path: str, row: Row, caller: str, which: str) -> str:
+        """The path with its parameter: an object's key, or one that is nobody's."""
+        if which == "missing":
+            return path.format(slug="no-such", number="SK-0000-0000", uid=uuid.uuid4())
+        if "{slug}" in path:
+            return path.format(slug=ProductFactory(stock=5).slug)
+        if "{" not in path:
+            return path
+        made = self.placed(self.owner(caller, which), row.order)
+        return path.format(number=made.order.number, uid=made.payment.uid)
+
+    def body(self, row: Row, caller: str) -> dict[str, Any] | None:
+        return row.body(self, caller) if row.body else None
+
+    def call(self, operation: Operation, row: Row, caller: str, which: str) -> Any:
+        """The answer of a call that is right in everything but perhaps caller and object."""
+        method, path = operation
+        send = getattr(self.client(caller), method.lower())
+        url = self.url(path, row, caller, which)
+        return send(url, self.body(row, caller), format="multipart" if row.form else "json")
+
+
+def _sign_up(*_: Any) -> dict[str, Any]:
+    return {"email": f"{uuid.uuid4().hex}@example.org", "password": PASSWORD}
+
+
+def _password(world: World, caller: str) -> dict[str, Any]:
+    return {"email": world.user(caller).email, "password": PASSWORD}
+
+
+def _refresh(world: World, caller: str) -> dict[str, Any]:
+    return {"refresh": world.refresh_token(caller)}
+
+
+def _token(world: World, caller: str) -> dict[str, Any]:
+    return {"token": world.refresh_token(caller)}
+
+
+def _product(*_: Any) -> dict[str, Any]:
+    sku = f"S-{uuid.uuid4().hex[:12]}"
+    return {"name": "A desk", "sku": sku, "description": "Of oak.", "price": "50.00"}
+
+
+def _picture(*_: Any) -> dict[str, Any]:
+    made = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(made, "PNG")
+    return {"image": SimpleUploadedFile("a.png", made.getvalue(), "image/png")}
+
+
+def _order(*_: Any) -> dict[str, Any]:
+    return order_body(("goods", 1))
+
+
+def _just(**body: Any) -> Body:
+    return lambda *_: body
+
+
+A: Final = "/api/v1/auth/"
+V: Final = "/api/v1/"
+S: Final = "/api/v1/admin/"
+
+TABLE: Final[dict[Operation, Row]] = {
+    ("POST", A + "register/"): Row("bearer of the body", 201, _sign_up),
+    ("POST", A + "token/"): Row("active bearer of the body", 200, _password),
+    ("POST", A + "token/refresh/"): Row("active bearer of the body", 200, _refresh),
+    ("POST", A + "token/verify/"): Row("active bearer of the body", 200, _token),
+    ("POST", A + "logout/"): Row("bearer of the body", 204, _refresh),
+    ("GET", A + "me/"): Row("signed in"),
+    ("PATCH", A + "me/"): Row("signed in", 200, _just(name="Sam")),
+    #
+    ("GET", V + "products/"): Row("anybody"),
+    ("GET", V + "products/{slug}/"): Row("anybody"),
+    ("GET", V + "categories/"): Row("anybody"),
+    #
+    ("GET", V + "orders/"): Row("signed in"),
+    ("POST", V + "orders/"): Row("signed in", 201, _order),
+    ("GET", V + "orders/{number}/"): Row("owner"),
+    ("POST", V + "orders/{number}/cancel/"): Row("owner"),
+    ("POST", V + "orders/{number}/payments/"): Row("owner", 201, _just(method="stripe")),
+    ("GET", V + "payments/"): Row("signed in"),
+    ("GET", V + "payments/{uid}/"): Row("owner"),
+    ("POST", V + "payments/{uid}/confirm/"): Row(
+        "owner", 202, _just(payment_method="pm_card_visa")
+    ),
+    ("GET", V + "purchases/"): Row("signed in"),
+    ("GET", V + "purchases/items/"): Row("signed in"),
+    ("GET", V + "purchases/summary/"): Row("signed in"),
+    #
+    ("GET", S + "products/"): Row("staff"),
+    ("POST", S + "products/"): Row("staff", 201, _product),
+    ("GET", S + "products/{slug}/"): Row("staff"),
+    ("PUT", S + "products/{slug}/"): Row("staff", 200, _product),
+    ("PATCH", S + "products/{slug}/"): Row("staff", 200, _just(price="9.50")),
+    ("DELETE", S + "products/{slug}/"): Row("staff", 204),
+    ("GET", S + "products/{slug}/price-history/"): Row("staff"),
+    ("POST", S + "products/{slug}/image/"): Row("staff", 200, _picture, form=True),
+    ("GET", S + "products/{slug}/stock/"): Row("staff"),
+    ("POST", S + "products/{slug}/stock/"): Row("staff", 201, _just(delta=1, reason="found")),
+    #
+    ("GET", S + "orders/"): Row("staff"),
+    ("GET", S + "orders/{number}/"): Row("staff"),
+    ("POST", S + "orders/{number}/fulfil/"): Row("staff", order="paid"),
+    ("GET", S + "payments/"): Row("staff"),
+    ("GET", S + "payments/{uid}/"): Row("staff"),
+    ("POST", S + "payments/{uid}/refund/"): Row("staff", 201, _just(reason="broken"), order="paid"),
+}
