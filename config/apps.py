@@ -6,6 +6,7 @@ from config.celery import app
 
 # Autodiscovery looks only at app packages; features are packages inside them.
 FEATURES = [
+    "common.audit",
     "common.outbox",
     "common.idempotency",
     "accounts.sessions",

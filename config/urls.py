@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
+from common import urls as common
 from config import health
 from payments import urls as payments
 from shop import urls as shop
@@ -14,7 +15,7 @@ api: list[URLPattern | URLResolver] = [
     path("auth/", include("accounts.urls")),
     *shop.public,
     *payments.public,
-    path("admin/", include([*shop.staff, *payments.staff])),
+    path("admin/", include([*shop.staff, *payments.staff, *common.staff])),
 ]
 
 swagger = SpectacularSwaggerView.as_view(url_name="schema")

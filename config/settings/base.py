@@ -126,6 +126,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
             ("staff: catalogue", "Products, prices, pictures, stock."),
             ("staff: orders", "All orders, and their delivery."),
             ("staff: payments", "All payments, and refunds."),
+            ("staff: audit", "What staff did, and where money went."),
         )
     ],
     "COMPONENT_SPLIT_REQUEST": True,
@@ -192,6 +193,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "sessions-forget": {"task": "accounts.sessions.forget_expired", "schedule": 3600.0},
     "orders-expire": {"task": "payments.checkout.expire_overdue", "schedule": 5.0},
     "stripe-poll": {"task": "payments.stripe.poll", "schedule": 15.0},
+    "audit-seal": {"task": "common.audit.seal", "schedule": 60.0},
     "invariants": {"task": "config.check_invariants", "schedule": 900.0},
 }
 

@@ -7,6 +7,7 @@ from functools import partial
 from django.conf import settings
 
 from common import ids
+from common.audit.services import record
 from common.db import transactional
 from common.errors import InvalidTransition
 from common.idempotency.services import bind
@@ -104,6 +105,8 @@ def order_cancel(*, order_id: int, actor_id: int) -> None:
     if order.deadline_suspended:
         raise InvalidTransition("payment", PaymentStatus.PROCESSING, PaymentStatus.EXPIRED)
     orders.order_cancel(order, actor_id=actor_id)
+    if actor_id != order.user_id:
+        record(actor_id=actor_id, action="order.cancel", target=f"order:{order.number}")
     if payment is not None:
         intake.payment_close(payment, PaymentStatus.EXPIRED)
 

@@ -98,12 +98,12 @@ class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in th
     @admin.action(description="Archive the chosen products")
     def archive(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
         for slug in queryset.values_list("slug", flat=True):
-            services.product_archive(slug=slug)
+            services.product_archive(slug=slug, actor_id=request.user.pk)
 
     @admin.action(description="Put the chosen products on sale again")
     def restore(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
         for slug in queryset.values_list("slug", flat=True):
-            services.product_restore(slug=slug)
+            services.product_restore(slug=slug, actor_id=request.user.pk)
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         actor_id = request.user.pk

@@ -199,7 +199,7 @@ class StaffProduct(StaffView):
         tags=STAFF,
     )
     def delete(self, request: Request, slug: str) -> Response:
-        services.product_archive(slug=slug)
+        services.product_archive(slug=slug, actor_id=principal(request).pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _update(self, request: Request, slug: str, changes: dict[str, Any]) -> Response:
@@ -238,5 +238,7 @@ class ProductImage(StaffView):
     )
     def post(self, request: Request, slug: str) -> Response:
         upload = self.body(request, ImageBody)["image"]
-        services.product_set_image(slug=slug, upload=upload, size=upload.size)
+        services.product_set_image(
+            slug=slug, upload=upload, size=upload.size, actor_id=principal(request).pk
+        )
         return Response(self.product(slug))

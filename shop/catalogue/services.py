@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from common import clock
+from common.audit.services import changes_of, record
 from common.db import transactional
 from common.idempotency.services import bind
 from shop.catalogue import images, locks, rules
@@ -66,6 +67,7 @@ def product_create(*, draft: Draft, actor_id: int | None) -> Product:
     _store(product, now)
     stock_open(product_id=product.pk)
     _note_price(product, actor_id, now)
+    _audit(actor_id, "product.create", slug, changes_of({}, _snapshot(product)))
     return product
 
 
@@ -73,39 +75,44 @@ def product_create(*, draft: Draft, actor_id: int | None) -> Product:
 def product_update(*, slug: str, changes: Changes, actor_id: int | None) -> Product:
     """Write the fields given, leave the others. Raises NoSuchProduct, or as `product_create`."""
     product = locks.product(slug)
-    before = product.terms
+    before, was = product.terms, _snapshot(product)
     now = clock.now()
     _assign(product, changes)
     _store(product, now)
     if product.terms != before:
         _note_price(product, actor_id, now)
+    _audit(actor_id, "product.update", slug, changes_of(was, _snapshot(product)))
     return product
 
 
 @transactional
-def product_archive(*, slug: str) -> None:
+def product_archive(*, slug: str, actor_id: int | None) -> None:
     """Take a product off sale; its orders and its history stay. Archiving again changes nothing."""
     now = clock.now()
     live = Product.objects.filter(slug=slug, archived_at=None)
-    if live.update(archived_at=now, updated_at=now) == 0:
+    if live.update(archived_at=now, updated_at=now):
+        _audit(actor_id, "product.archive", slug)
+    else:
         _require(slug)
 
 
 @transactional
-def product_restore(*, slug: str) -> None:
+def product_restore(*, slug: str, actor_id: int | None) -> None:
     """Put an archived product on sale again."""
     archived = Product.objects.filter(slug=slug, archived_at__isnull=False)
-    if archived.update(archived_at=None, updated_at=clock.now()) == 0:
+    if archived.update(archived_at=None, updated_at=clock.now()):
+        _audit(actor_id, "product.restore", slug)
+    else:
         _require(slug)
 
 
-def product_set_image(*, slug: str, upload: IO[bytes], size: int) -> None:
+def product_set_image(*, slug: str, upload: IO[bytes], size: int, actor_id: int | None) -> None:
     """Replace the picture. Raises NoSuchProduct, PictureTooLarge, NotAPicture, TooManyPixels."""
     _require(slug)
     # Decoding takes a second at worst: outside the transaction.
     image = images.keep(upload, size)
     try:
-        old = _swap_image(slug, image)
+        old = _swap_image(slug, image, actor_id)
     except Exception:
         images.discard(image)
         raise
@@ -113,12 +120,31 @@ def product_set_image(*, slug: str, upload: IO[bytes], size: int) -> None:
 
 
 @transactional
-def _swap_image(slug: str, image: str) -> str:
+def _swap_image(slug: str, image: str, actor_id: int | None) -> str:
     product = locks.product(slug)
     old, product.image = product.image, image
     product.updated_at = clock.now()
     product.save(update_fields=["image", "updated_at"])
+    _audit(actor_id, "product.image", slug, {"image": [old, image]})
     return old
+
+
+def _audit(
+    actor_id: int | None, action: str, slug: str, data: Mapping[str, Any] | None = None
+) -> None:
+    record(actor_id=actor_id, action=action, target=f"product:{slug}", data=data)
+
+
+def _snapshot(product: Product) -> dict[str, Any]:
+    """What the audit log compares; a description by its length, so that entries stay small."""
+    names = ("slug", "sku", "name", "category_id", "list_price", "discount_percent")
+    window = ("discount_starts_at", "discount_ends_at")
+    return {
+        **{name: getattr(product, name) for name in names},
+        **{name: str(getattr(product, name) or "") for name in window},
+        "discount_members_only": product.discount_members_only,
+        "description_length": len(product.description),
+    }
 
 
 def _require(slug: str) -> None:

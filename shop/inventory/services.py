@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.db.models import F
 from django.db.models.functions import Now
 
+from common.audit.services import record
 from common.db import transactional
 from common.idempotency.services import bind
 from shop.inventory import locks
@@ -144,5 +145,11 @@ def stock_adjust(
         actor_id=actor_id,
     )
     bind(f"movement:{movement.pk}", status=201)
+    record(
+        actor_id=actor_id,
+        action="stock.adjust",
+        target=f"product:{stock.product.slug}",
+        data={"delta": change, "reason": reason},
+    )
     Stock.objects.filter(pk=stock.pk).update(on_hand=F("on_hand") + change)
     return movement

@@ -12,6 +12,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from common import clock
+from common.audit.services import record
 from common.db import transactional
 from common.errors import InvalidTransition
 from common.idempotency.services import bind
@@ -179,6 +180,7 @@ def order_fulfil(*, order_id: int, actor_id: int) -> Order:
         current = order.fulfilment if deliverable else order.status
         raise InvalidTransition("order", current, Fulfilment.DONE)
     _record(order, "fulfilment", order.fulfilment, Fulfilment.DONE, actor_id)
+    record(actor_id=actor_id, action="order.fulfil", target=f"order:{order.number}")
     order.fulfilment = Fulfilment.DONE
     order.fulfilled_at = clock.now()
     order.save(update_fields=["fulfilment", "fulfilled_at"])

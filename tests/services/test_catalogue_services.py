@@ -87,11 +87,11 @@ def test_an_unknown_category_or_product_is_refused() -> None:
 
 def test_archiving_twice_keeps_the_first_moment() -> None:
     product = create()
-    services.product_archive(slug=product.slug)
+    services.product_archive(slug=product.slug, actor_id=None)
     first = Product.objects.get(pk=product.pk).archived_at
-    services.product_archive(slug=product.slug)
+    services.product_archive(slug=product.slug, actor_id=None)
     assert Product.objects.get(pk=product.pk).archived_at == first
-    services.product_restore(slug=product.slug)
+    services.product_restore(slug=product.slug, actor_id=None)
     assert Product.objects.get(pk=product.pk).archived_at is None
 
 
@@ -113,7 +113,7 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (60, 40), **options: Any)
 
 
 def set_image(product: Product, upload: io.BytesIO, size: int = 1000) -> str:
-    services.product_set_image(slug=product.slug, upload=upload, size=size)
+    services.product_set_image(slug=product.slug, upload=upload, size=size, actor_id=None)
     return Product.objects.get(pk=product.pk).image
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from common import clock
+from common.audit.services import record as audit
 from common.db import transactional
 from common.errors import InvalidTransition
 from common.idempotency.services import bind
@@ -107,6 +108,18 @@ def _create(
     )
     payment.refund_pending += amount
     payment.save(update_fields=["refund_pending"])
+    audit(
+        actor_id=actor_id,
+        action="refund.request",
+        target=f"payment:{payment.uid}",
+        data={
+            "refund": str(refund.uid),
+            "amount": amount,
+            "currency": payment.currency,
+            "reason": reason,
+            "restock": restock,
+        },
+    )
     record(payment, "refund_asked", amount=amount, data={"refund": str(refund.uid)})
     enqueue(ports.gateway(payment.method).refund_task, refund_id=refund.pk)
     return refund
@@ -123,6 +136,16 @@ def refund_settle(*, refund_id: int, succeeded: bool, failure: str = "") -> bool
     refund.failure = failure[:100]
     refund.decided_at = clock.now()
     refund.save(update_fields=["status", "failure", "decided_at"])
+    audit(
+        actor_id=None,
+        action=f"refund.{refund.status}",
+        target=f"payment:{found.payment.uid}",
+        data={
+            "refund": str(refund.uid),
+            "amount": refund.amount,
+            "currency": refund.currency,
+        },
+    )
     if succeeded:
         _count(refund, found)
     else:

@@ -4,12 +4,13 @@ Webhook, confirm call, poll and chain watcher all end in `payment_settle`, which
 and the payment and does nothing the second time.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
 
+from common.audit.services import record as audit
 from common.db import transactional
 from common.outbox.services import enqueue
 from payments.intake import locks, ports, rules
@@ -74,6 +75,12 @@ def payment_settle(*, payment_id: int, capture: Capture) -> bool:
     if PaymentEvent.objects.filter(once=once).exists():
         return False
     record(payment, "captured", amount=capture.amount, currency=capture.currency, once=once)
+    audit(
+        actor_id=None,
+        action="payment.capture",
+        target=f"payment:{payment.uid}",
+        data=asdict(capture),
+    )
     payment.captured += capture.amount
     payment.save(update_fields=["captured"])
     misfit = rules.misfit(payment.amount, capture.amount)
