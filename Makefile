@@ -38,6 +38,14 @@ test-fast: .venv/.full ## the unit tests alone; no server
 
 check: export DJANGO_SETTINGS_MODULE := config.settings.embedded
 check: export SOUK_STATE_DIR := $(CURDIR)/.cache/check
+# Made-up values: the deployment check looks at the settings, and connects to nothing.
+PRODUCTION := DJANGO_SETTINGS_MODULE=config.settings.production \
+	SECRET_KEY=made-up-for-the-check-0123456789-abcdefghijklmnopqrstuvwxyz \
+	JWT_SIGNING_KEY=made-up-too-for-the-check-0123456789-abcdefghijklmnopqrstuvwxyz \
+	DATABASE_URL=mysql://made:up@127.0.0.1:1/souk REDIS_URL=redis://127.0.0.1:1/0 \
+	STRIPE_SECRET_KEY=sk_test_made_up STRIPE_WEBHOOK_SECRET=whsec_made_up \
+	ALLOWED_HOSTS=shop.example.com PUBLIC_URL=https://shop.example.com SECURE_SSL_REDIRECT=1
+
 check: .venv/.full ## style, types, layers, migrations, system checks, API schema
 	@mkdir -p $(SOUK_STATE_DIR)
 	$(PY) -m ruff check .
@@ -47,6 +55,8 @@ check: .venv/.full ## style, types, layers, migrations, system checks, API schem
 	.venv/bin/lint-imports
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py check --fail-level WARNING
+	@echo "$(PY) manage.py check --deploy --fail-level WARNING (production settings)"
+	@$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
 	$(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 requirements: $(if $(findstring .cache/uv,$(UV)),.cache/uv/bin/uv) ## compile the three hashed requirement files

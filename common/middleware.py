@@ -10,6 +10,8 @@ from common.api import problems
 from common.api.parsers import MAX_BODY
 
 MAX_UPLOAD: Final = 20 * 1024 * 1024
+# Served as they are; a browser may keep them.
+FILES: Final = ("/static/", "/media/")
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -39,5 +41,17 @@ def body_limit(get_response: GetResponse) -> GetResponse:
         if not declared.isdigit() or int(declared) > limit:
             return problems.plain(errors.TooLarge(), request)
         return get_response(request)
+
+    return middleware
+
+
+def no_store(get_response: GetResponse) -> GetResponse:
+    """Keep answers out of every cache, unless a view says otherwise: most are somebody's own."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if not request.path.startswith(FILES):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
 
     return middleware

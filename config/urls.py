@@ -1,10 +1,16 @@
 """Every route."""
 
+from csp.constants import SELF, UNSAFE_INLINE
+from csp.decorators import csp_replace
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.static import serve
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import (
+    SpectacularAPIView,
+    SpectacularRedocView,
+    SpectacularSwaggerSplitView,
+)
 
 from common import urls as common
 from config import health
@@ -18,8 +24,11 @@ api: list[URLPattern | URLResolver] = [
     path("admin/", include([*shop.staff, *payments.staff, *common.staff])),
 ]
 
-swagger = SpectacularSwaggerView.as_view(url_name="schema")
-redoc = SpectacularRedocView.as_view(url_name="schema")
+swagger = SpectacularSwaggerSplitView.as_view(url_name="schema")
+# Redoc writes style elements of its own, and searches in a worker that it makes from a blob.
+redoc = csp_replace({"style-src": [SELF, UNSAFE_INLINE], "worker-src": ["blob:"]})(
+    SpectacularRedocView.as_view(url_name="schema")
+)
 
 urlpatterns = [
     path("", health.welcome),
