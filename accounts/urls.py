@@ -2,6 +2,8 @@
 
 from django.urls import path
 
+from accounts.credentials import api as credentials
+from accounts.credentials.pages import LinkPage
 from accounts.sessions import api as sessions
 from accounts.users import api as users
 
@@ -12,4 +14,23 @@ urlpatterns = [
     path("token/verify/", sessions.Verify.as_view(), name="token-verify"),
     path("logout/", sessions.SignOut.as_view(), name="logout"),
     path("me/", users.Me.as_view(), name="me"),
+    path("password/change/", credentials.PasswordChange.as_view(), name="password-change"),
+    path("password/reset/", credentials.PasswordReset.as_view(), name="password-reset"),
+    path(
+        "password/reset/confirm/",
+        credentials.PasswordResetConfirm.as_view(),
+        name="password-reset-confirm",
+    ),
+    path(
+        "password/reset/page/",
+        LinkPage.as_view(template_name="accounts/reset.html"),
+        name="password-reset-page",
+    ),
+    path("email/verify/", credentials.EmailVerify.as_view(), name="email-verify"),
+    path("email/verify/resend/", credentials.EmailVerifyResend.as_view(), name="email-resend"),
+    path(
+        "email/verify/page/",
+        LinkPage.as_view(template_name="accounts/verify.html"),
+        name="email-verify-page",
+    ),
 ]

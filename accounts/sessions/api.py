@@ -16,8 +16,11 @@ from accounts.sessions.serializers import (
     RegisteredOut,
     VerifyIn,
 )
+from accounts.throttling import services as throttling
+from accounts.users.rules import identifier_normalise
 from accounts.users.serializers import RegisterIn
 from accounts.users.services import user_register
+from common.addresses import client_address
 from common.api.docs import operation
 from common.api.views import ApiView
 
@@ -35,11 +38,14 @@ class Register(OpenView):
         "Register, and sign in",
         request=RegisterIn,
         answers={201: RegisteredOut},
-        refusals=(400, 413, 415),
+        refusals=(400, 413, 415, 429),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
-        user = user_register(**self.body(request, RegisterIn))
+        body, address = self.body(request, RegisterIn), client_address(request)
+        throttling.count("register", account=body["email"], address=address)
+        user = user_register(**body, mailed=True)
+        throttling.trust(account=user.email, address=address)
         pair = services.session_start(user_id=user.pk)
         made = {"user": user, "access": pair.access, "refresh": pair.refresh}
         return Response(RegisteredOut(made).data, status=201)
@@ -50,11 +56,15 @@ class SignIn(OpenView):
         "Sign in by e-mail or username",
         request=CredentialsIn,
         answers={200: PairOut},
-        refusals=(400, 401, 413, 415),
+        refusals=(400, 401, 413, 415, 429),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
-        return Response(PairOut(services.session_open(**self.body(request, CredentialsIn))).data)
+        body = self.body(request, CredentialsIn)
+        account = identifier_normalise(body["identifier"])
+        with throttling.attempt("sign_in", account=account, address=client_address(request)):
+            pair = services.session_open(**body)
+        return Response(PairOut(pair).data)
 
 
 class Refresh(OpenView):
@@ -63,11 +73,13 @@ class Refresh(OpenView):
         description="Each refresh token works once; using one again ends the whole session.",
         request=RefreshIn,
         answers={200: PairOut},
-        refusals=(400, 401, 413, 415),
+        refusals=(400, 401, 413, 415, 429),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
-        return Response(PairOut(services.session_refresh(**self.body(request, RefreshIn))).data)
+        body, address = self.body(request, RefreshIn), client_address(request)
+        throttling.count("refresh", account=services.session_name(**body), address=address)
+        return Response(PairOut(services.session_refresh(**body)).data)
 
 
 class Verify(OpenView):

@@ -21,7 +21,7 @@ class TokenExpired(Unauthorized):
 
 
 class TokenRevoked(Unauthorized):
-    """Its family was ended: logout, deactivation, or a reused token."""
+    """Its family was ended: logout, deactivation, a new password, or a reused token."""
 
     code = "token_revoked"
     title = "This session has ended."

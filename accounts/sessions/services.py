@@ -24,6 +24,7 @@ from accounts.sessions.models import RefreshFamily
 from accounts.sessions.rules import Claims, TokenPair, jti_hash
 from accounts.users.models import User
 from common.db import transactional
+from common.errors import Unauthorized
 
 Reason = RefreshFamily.Reason
 
@@ -36,14 +37,18 @@ def session_open(*, identifier: str, password: str) -> TokenPair:
     user = authenticate(username=identifier, password=password)
     if user is None:
         raise InvalidCredentials
-    return session_start(user_id=user.pk)
+    return session_start(user_id=user.pk, proven_by=user.password)
 
 
 @transactional
-def session_start(*, user_id: int) -> TokenPair:
-    """A new family for a user whose identity is proven. Raises InvalidCredentials if inactive."""
+def session_start(*, user_id: int, proven_by: str | None = None) -> TokenPair:
+    """A new family for a user whose identity is proven. Raises InvalidCredentials if inactive.
+
+    `proven_by` is the stored hash that a password was compared with: a password that was changed
+    since then proves nothing, and its session would outlive the change.
+    """
     user = locks.user_active(user_id=user_id)
-    if user is None:
+    if user is None or proven_by not in (None, user.password):
         raise InvalidCredentials
     family = uuid4()
     pair, jti = tokens.issue(family)
@@ -71,6 +76,14 @@ def session_refresh(*, refresh: str) -> TokenPair:
         session_end(family=claims.family, reason=Reason.REUSED)
         raise TokenReused
     raise TokenRevoked
+
+
+def session_name(*, refresh: str) -> str:
+    """What attempts to refresh are counted by: the family; "" for all that is no refresh token."""
+    try:
+        return str(tokens.read(refresh, tokens.REFRESH).family)
+    except Unauthorized:
+        return ""
 
 
 @transactional

@@ -28,9 +28,12 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     list_filter = ("is_active", "is_staff", "is_superuser", "joined_at")
     search_fields = ("email", "username", "name", "uid")
     ordering = ("-pk",)
-    readonly_fields = ("uid", "joined_at", "last_login")
+    readonly_fields = ("uid", "email_verified_at", "joined_at", "last_login")
     filter_horizontal = ("groups", "user_permissions")
-    fields = ("uid", "email", "username", "name", "is_active", *POWERS, "joined_at", "last_login")
+    fields = (
+        *("uid", "email", "email_verified_at", "username", "name", "is_active"),
+        *(*POWERS, "joined_at", "last_login"),
+    )
     add_fields = ("email", "username", "name", "usable_password", "password1", "password2")
     actions = ("deactivate",)
 

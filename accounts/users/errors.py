@@ -5,30 +5,32 @@ from typing import ClassVar
 from common.errors import Invalid
 
 
-class _FieldError(Invalid):
+class FieldError(Invalid):
+    """Several details are several items of `errors`; `field` where the body calls it otherwise."""
+
     field: ClassVar[str]
 
-    def __init__(self, *details: str) -> None:
+    def __init__(self, *details: str, field: str = "") -> None:
         items = [
-            {"field": self.field, "code": self.code, "detail": detail}
+            {"field": field or self.field, "code": self.code, "detail": detail}
             for detail in details or (self.title,)
         ]
         super().__init__(items[0]["detail"], errors=items)
 
 
-class EmailTaken(_FieldError):
+class EmailTaken(FieldError):
     code = "email_taken"
     title = "This e-mail address is taken."
     field = "email"
 
 
-class UsernameTaken(_FieldError):
+class UsernameTaken(FieldError):
     code = "username_taken"
     title = "This username is taken."
     field = "username"
 
 
-class WeakPassword(_FieldError):
+class WeakPassword(FieldError):
     code = "weak_password"
     title = "This password is too weak."
     field = "password"

@@ -43,6 +43,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         max_length=rules.USERNAME_MAX, blank=True, validators=[validate_username]
     )
     name = models.CharField(max_length=rules.NAME_MAX, blank=True)
+    # When a link that was mailed to `email`, as it is now, came back.
+    email_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     joined_at = models.DateTimeField(db_default=Now(), editable=False)

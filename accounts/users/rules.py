@@ -40,6 +40,11 @@ def username_derive() -> str:
     return "shopper-" + "".join(secrets.choice(_SYMBOLS) for _ in range(10))
 
 
+def identifier_normalise(text: str) -> str:
+    """One form of an e-mail or username, however it is typed: what attempts are counted by."""
+    return email_normalise(text) if "@" in text else text.lower()
+
+
 def identifier_plausible(text: str) -> bool:
     """False for what no stored e-mail or username can equal.
 

@@ -57,6 +57,10 @@ class UserOut(serializers.Serializer[Any]):
     username = serializers.CharField()
     name = serializers.CharField()
     is_staff = serializers.BooleanField()
+    email_verified = serializers.SerializerMethodField()
+
+    def get_email_verified(self, user: Any) -> bool:
+        return user.email_verified_at is not None
 
 
 class RegisterIn(StrictSerializer):

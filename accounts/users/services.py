@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Final
+from uuid import uuid4
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -14,29 +15,48 @@ from accounts.users import selectors
 from accounts.users.errors import EmailTaken, UsernameTaken, WeakPassword
 from accounts.users.models import User
 from common.db import transactional
+from common.outbox import services as outbox
 
 ROLE_FIELDS: Final = {"is_staff", "is_superuser"}
 
 
-def user_register(*, email: str, password: str, username: str = "", name: str = "") -> User:
+def user_register(
+    *, email: str, password: str, username: str = "", name: str = "", mailed: bool = False
+) -> User:
     """A new customer; without a username one is made up, never from the e-mail.
 
-    Raises WeakPassword, EmailTaken, UsernameTaken.
+    `mailed`: a task sends the link that verifies the address. Raises WeakPassword, EmailTaken,
+    UsernameTaken.
     """
     user = User(email=email, username=username, name=name)
     user.clean()
-    _check_strength(password, user)
+    password_check(password, user)
     # Hashed before the transaction: argon2 takes its time on purpose.
     user.set_password(password)
-    _save(user)
+    _add(user, mailed=mailed)
     return user
 
 
-def _check_strength(password: str, user: User) -> None:
+def password_check(password: str, user: User, *, field: str = "password") -> None:
+    """Raises WeakPassword, which names `field`."""
     try:
         validate_password(password, user)
     except ValidationError as error:
-        raise WeakPassword(*error.messages) from error
+        raise WeakPassword(*error.messages, field=field) from error
+
+
+@transactional
+def _add(user: User, *, mailed: bool) -> None:
+    _save(user)
+    if mailed:
+        verification_enqueue(user_id=user.pk)
+
+
+@transactional
+def verification_enqueue(*, user_id: int) -> None:
+    """Have the link that verifies the user's address mailed; the task makes the token."""
+    task = "accounts.credentials.send_verification"
+    outbox.enqueue(task, user_id=user_id, nonce=uuid4().hex)
 
 
 @transactional
@@ -80,6 +100,8 @@ def user_save(*, user: User, changed: Collection[str]) -> None:
     Raises EmailTaken, UsernameTaken.
     """
     user.clean()
+    if "email" in changed:
+        user.email_verified_at = None
     _save(user)
     if not user.is_active:
         sessions.sessions_end(user_id=user.pk, reason=RefreshFamily.Reason.DEACTIVATED)

@@ -93,6 +93,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": _VALIDATORS + "MinimumLengthValidator"},
     {"NAME": _VALIDATORS + "CommonPasswordValidator"},
     {"NAME": _VALIDATORS + "NumericPasswordValidator"},
+    {"NAME": "accounts.credentials.validators.SessionsEnd"},
 ]
 
 REST_FRAMEWORK: dict[str, Any] = {
@@ -161,11 +162,37 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 REFRESH_TOKEN_LIFETIME = timedelta(days=14)
 
+# How long a mailed link lives.
+PASSWORD_RESET_SECONDS = 3600
+EMAIL_VERIFY_SECONDS = 3 * 24 * 3600
+
+# Attempts in a window of seconds: of one address, of one address on one account, and on one account
+# from everywhere, beyond which strange addresses wait (accounts/throttling).
+ACCOUNT_THROTTLES: dict[str, dict[str, int]] = {
+    # Only refused ones count.
+    "sign_in": {"window": 900, "address": 200, "pair": 10, "account": 50},
+    "password": {"window": 900, "address": 200, "pair": 10, "account": 50},
+    "link": {"window": 900, "address": 60},
+    # All of them count.
+    "register": {"window": 3600, "address": 200, "pair": 10, "account": 20},
+    "refresh": {"window": 300, "address": 1000, "pair": 60},
+    "reset": {"window": 3600, "address": 60, "pair": 5, "account": 20},
+    "resend": {"window": 3600, "address": 60, "pair": 5},
+}
+# Multiplies every number of attempts: 1000 for a load test.
+THROTTLE_FACTOR = env.float("THROTTLE_FACTOR", default=1.0)
+# Addresses or networks whose X-Forwarded-For is believed.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_URLS_REGEX = r"^/api/.*$"
 CORS_EXPOSE_HEADERS = ["X-Request-ID", "Idempotent-Replayed", "Retry-After"]
 
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")
+SHOP_NAME = "Souk"
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"{SHOP_NAME} <shop@localhost>")
+# Shorter than an outbox lease: a mail server that hangs must not have the mail sent twice.
+EMAIL_TIMEOUT = 10
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 
 # The order's deadline and with it the hold on its stock.

@@ -1,0 +1,33 @@
+"""Mail to a user: plain text with an HTML alternative, from `accounts/mail/<name>.*`."""
+
+from smtplib import SMTPException
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils.translation import gettext
+
+from common.outbox.errors import TryLater
+
+SUBJECTS = {"reset": "Set a new password", "verify": "Confirm your e-mail address"}
+
+
+def link(page: str, token: str) -> str:
+    """A page of the shop with the token behind `#`: browsers keep that part out of every log."""
+    return f"{settings.PUBLIC_URL.rstrip('/')}/api/v1/auth/{page}#token={quote(token)}"
+
+
+def send(name: str, *, to: str, **context: Any) -> None:
+    """Raises TryLater while the mail server takes nothing."""
+    context = {**context, "shop": settings.SHOP_NAME}
+    subject = f"{settings.SHOP_NAME}: {gettext(SUBJECTS[name])}"
+    text = render_to_string(f"accounts/mail/{name}.txt", context)
+    mail = EmailMultiAlternatives(subject, text, to=[to])
+    mail.attach_alternative(render_to_string(f"accounts/mail/{name}.html", context), "text/html")
+    try:
+        mail.send()
+    except (OSError, SMTPException) as error:
+        # The original names the address; what is logged must not.
+        raise TryLater(type(error).__name__) from None
