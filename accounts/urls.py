@@ -3,7 +3,6 @@
 from django.urls import path
 
 from accounts.credentials import api as credentials
-from accounts.credentials.pages import LinkPage
 from accounts.sessions import api as sessions
 from accounts.users import api as users
 
@@ -21,16 +20,6 @@ urlpatterns = [
         credentials.PasswordResetConfirm.as_view(),
         name="password-reset-confirm",
     ),
-    path(
-        "password/reset/page/",
-        LinkPage.as_view(template_name="accounts/reset.html"),
-        name="password-reset-page",
-    ),
     path("email/verify/", credentials.EmailVerify.as_view(), name="email-verify"),
     path("email/verify/resend/", credentials.EmailVerifyResend.as_view(), name="email-resend"),
-    path(
-        "email/verify/page/",
-        LinkPage.as_view(template_name="accounts/verify.html"),
-        name="email-verify-page",
-    ),
 ]

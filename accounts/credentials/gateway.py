@@ -15,8 +15,11 @@ SUBJECTS = {"reset": "Set a new password", "verify": "Confirm your e-mail addres
 
 
 def link(page: str, token: str) -> str:
-    """A page of the shop with the token behind `#`: browsers keep that part out of every log."""
-    return f"{settings.PUBLIC_URL.rstrip('/')}/api/v1/auth/{page}#token={quote(token)}"
+    """A static page with the token behind `#`, a part that browsers send to no server's log.
+
+    By its plain name: the hashed one would be gone after a deployment that changes the page.
+    """
+    return f"{settings.PUBLIC_URL.rstrip('/')}/static/accounts/{page}.html#token={quote(token)}"
 
 
 def send(name: str, *, to: str, **context: Any) -> None:

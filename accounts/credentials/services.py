@@ -45,7 +45,7 @@ def password_reset_send(*, email: str, nonce: str) -> None:
         return
     lifetime = timedelta(seconds=settings.PASSWORD_RESET_SECONDS)
     token = tokens.make(tokens.RESET, user, now=clock.now(), lifetime=lifetime)
-    url = gateway.link("password/reset/page/", token)
+    url = gateway.link("reset", token)
     gateway.send("reset", to=user.email, user=user, url=url, token=token, lifetime=lifetime)
     store.sent("reset", user.pk)
 
@@ -94,7 +94,7 @@ def email_verification_send(*, user_id: int, nonce: str) -> None:
         return
     lifetime = timedelta(seconds=settings.EMAIL_VERIFY_SECONDS)
     token = tokens.make(tokens.VERIFY, user, now=clock.now(), lifetime=lifetime)
-    url = gateway.link("email/verify/page/", token)
+    url = gateway.link("verify", token)
     gateway.send("verify", to=user.email, user=user, url=url, token=token, lifetime=lifetime)
     store.sent("verify", user.pk)
 

@@ -142,6 +142,14 @@ def _token(world: World, caller: str) -> dict[str, Any]:
     return {"token": world.refresh_token(caller)}
 
 
+def _new_password(*_: Any) -> dict[str, Any]:
+    return {"old_password": PASSWORD, "new_password": "quite-another-horse-7"}
+
+
+def _made_up_link(*_: Any) -> dict[str, Any]:
+    return {"token": "made-up", "new_password": PASSWORD}
+
+
 def _product(*_: Any) -> dict[str, Any]:
     sku = f"S-{uuid.uuid4().hex[:12]}"
     return {"name": "A desk", "sku": sku, "description": "Of oak.", "price": "50.00"}
@@ -173,6 +181,12 @@ TABLE: Final[dict[Operation, Row]] = {
     ("POST", A + "logout/"): Row("bearer of the body", 204, _refresh),
     ("GET", A + "me/"): Row("signed in"),
     ("PATCH", A + "me/"): Row("signed in", 200, _just(name="Sam")),
+    ("POST", A + "password/change/"): Row("signed in", 204, _new_password),
+    ("POST", A + "password/reset/"): Row("bearer of the body", 204, _just(email="a@example.org")),
+    # The token alone decides, and this one is nobody's.
+    ("POST", A + "password/reset/confirm/"): Row("bearer of the body", 400, _made_up_link),
+    ("POST", A + "email/verify/"): Row("bearer of the body", 400, _just(token="made-up")),
+    ("POST", A + "email/verify/resend/"): Row("signed in", 204),
     #
     ("GET", V + "products/"): Row("anybody"),
     ("GET", V + "products/{slug}/"): Row("anybody"),

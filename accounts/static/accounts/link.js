@@ -13,7 +13,7 @@ form.addEventListener("submit", async (event) => {
   button.disabled = true;
   outcome.textContent = "";
   try {
-    const answer = await fetch(form.dataset.url, {
+    const answer = await fetch(form.action, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ ...Object.fromEntries(new FormData(form)), token }),
@@ -21,7 +21,7 @@ form.addEventListener("submit", async (event) => {
     outcome.textContent = answer.ok ? button.dataset.done : (await answer.json()).detail;
     form.hidden = answer.ok;
   } catch {
-    outcome.textContent = form.dataset.failed;
+    outcome.textContent = "That did not work. Please try again.";
   }
   button.disabled = false;
 });
