@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "common.middleware.body_limit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "common.api.throttles.AddressLimit",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -105,6 +106,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["common.api.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "common.api.problems.handle",
+    "DEFAULT_THROTTLE_CLASSES": ["common.api.throttles.UserLimit"],
     "DEFAULT_THROTTLE_RATES": {},
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "URL_FORMAT_OVERRIDE": None,
@@ -146,6 +148,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "tagsSorter": "alpha",
     },
     "REDOC_UI_SETTINGS": {"sortTagsAlphabetically": True},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "common.api.schema.rate_limits",
+    ],
     # Values that explain themselves would be listed twice.
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "REDOC_DIST": "SIDECAR",
@@ -186,7 +192,27 @@ TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_URLS_REGEX = r"^/api/.*$"
-CORS_EXPOSE_HEADERS = ["X-Request-ID", "Idempotent-Replayed", "Retry-After"]
+CORS_EXPOSE_HEADERS = [
+    "X-Request-ID",
+    "Idempotent-Replayed",
+    "Retry-After",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "ETag",
+]
+
+# Requests a minute. A route finds its own scope (common/limits/rules.py): money is every POST that
+# takes an Idempotency-Key, hooks what payment providers send. Attempts to sign in have limits of
+# their own, above.
+RATE_LIMITS: dict[str, dict[str, int]] = {
+    "reads": {"user": 1200, "address": 3000},
+    "writes": {"user": 300, "address": 1200},
+    "money": {"user": 120, "address": 600},
+    "hooks": {"address": 6000},
+}
+# Multiplies all of them; 0 lifts them.
+RATE_LIMIT_FACTOR = env.float("RATE_LIMIT_FACTOR", default=1.0)
 
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")
 SHOP_NAME = "Souk"

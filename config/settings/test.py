@@ -38,3 +38,5 @@ STORAGES = {
 }
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STATIC_ROOT = None
+# Tests of limits set it themselves.
+RATE_LIMIT_FACTOR = 0

@@ -1,0 +1,82 @@
+"""Counters of fixed windows: in Redis for all processes, in this process while Redis is away."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.cache import cache
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
+
+# One script: a process that died between INCR and PEXPIRE would leave a counter for ever.
+COUNT: Final = """
+local used = redis.call('INCR', KEYS[1])
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+    redis.call('PEXPIRE', KEYS[1], ARGV[1])
+    left = tonumber(ARGV[1])
+end
+return {used, left}
+"""
+
+# While Redis is away only the first request of these seconds waits for it.
+AWAY_SECONDS: Final = 2.0
+MAX_COUNTERS: Final = 20_000
+
+
+class LocalCounters:
+    """The same in one process; forgets finished windows, then everything, beyond MAX_COUNTERS."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._counters: dict[str, tuple[int, float]] = {}
+
+    def count(self, key: str, window: float) -> tuple[int, float]:
+        now = self._clock()
+        with self._lock:
+            used, ends = self._counters.get(key, (0, now + window))
+            if ends <= now:
+                used, ends = 0, now + window
+            self._counters[key] = used + 1, ends
+            if len(self._counters) > MAX_COUNTERS:
+                self._forget(now)
+        return used + 1, ends - now
+
+    def clear(self) -> None:
+        with self._lock:
+            self._counters.clear()
+
+    def _forget(self, now: float) -> None:
+        live = {key: kept for key, kept in self._counters.items() if kept[1] > now}
+        self._counters = live if len(live) <= MAX_COUNTERS else {}
+
+
+local: Final = LocalCounters()
+_away_until = 0.0
+
+
+def count(key: str, window: float) -> tuple[int, float, bool]:
+    """Count one; how many in the window, its seconds left, and whether all processes are in it."""
+    global _away_until
+    if not is_shared():
+        # One process is all there is: its own counters see every request.
+        return *local.count(key, window), True
+    if time.monotonic() >= _away_until:
+        try:
+            return *_in_redis(key, window), True
+        except (RedisError, OSError):
+            _away_until = time.monotonic() + AWAY_SECONDS
+    return *local.count(key, window), False
+
+
+def is_shared() -> bool:
+    """Whether the cache is Redis."""
+    return bool(settings.CACHES["default"]["BACKEND"].startswith("django_redis."))
+
+
+def _in_redis(key: str, window: float) -> tuple[int, float]:
+    redis: Any = get_redis_connection("default")
+    used, left = redis.eval(COUNT, 1, cache.make_key(f"limit:{key}"), int(window * 1000))
+    return int(used), left / 1000
