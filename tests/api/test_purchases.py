@@ -45,8 +45,8 @@ def test_items_add_up_under_refunds(api: Any, history: Any) -> None:
     rows = {row["product"]: row for row in page["results"]}
     a, b = rows["a"], rows["b"]
     assert (a["quantity"], a["refunded_quantity"], a["orders"]) == (3, 1, 2)
-    assert (a["spent"], a["refunded"], a["average_price"]) == ("27.15", "12.85", "10.00")
-    assert (b["quantity"], b["spent"], b["refunded"]) == (1, "2.85", "0.48")
+    assert (a["spent"], a["refunded_amount"], a["average_price"]) == ("27.15", "12.85", "10.00")
+    assert (b["quantity"], b["spent"], b["refunded_amount"]) == (1, "2.85", "0.48")
     assert a["first_purchase"].startswith("2026-01-10")
     assert a["last_purchase"].startswith("2026-02-10")
 

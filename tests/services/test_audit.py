@@ -45,14 +45,14 @@ def test_an_entry_apart_from_its_act_is_refused() -> None:
 
 
 def test_staff_acts_are_written_down_with_what_changed(customer) -> None:
-    product = ProductFactory(slug="lamp", list_price=5000, stock=3)
-    product_update(slug="lamp", changes={"list_price": 4500}, actor_id=customer.pk)
+    product = ProductFactory(slug="audited", list_price=5000, stock=3)
+    product_update(slug="audited", changes={"list_price": 4500}, actor_id=customer.pk)
     stock_adjust(product_id=product.pk, delta=2, reason="delivery", actor_id=customer.pk)
-    product_archive(slug="lamp", actor_id=customer.pk)
-    product_archive(slug="lamp", actor_id=customer.pk)
+    product_archive(slug="audited", actor_id=customer.pk)
+    product_archive(slug="audited", actor_id=customer.pk)
     entries = list(AuditEntry.objects.order_by("pk"))
     assert [e.action for e in entries] == ["product.update", "stock.adjust", "product.archive"]
-    assert {e.target for e in entries} == {"product:lamp"}
+    assert {e.target for e in entries} == {"product:audited"}
     assert {e.actor_id for e in entries} == {customer.pk}
     assert entries[0].data == {"list_price": [5000, 4500]}
     assert entries[1].data == {"delta": 2, "reason": "delivery"}
