@@ -24,6 +24,21 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="1 to 255 visible ASCII characters; the same key and body give the same object.",
 )
 
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The `ETag` of an earlier answer: 304 without a body where it would be the same.",
+)
+_NOT_MODIFIED = OpenApiResponse(description="As it was when it had that `ETag`.")
+_ETAG = OpenApiParameter(
+    "ETag",
+    str,
+    OpenApiParameter.HEADER,
+    description="Changes with the body.",
+    response=[200, 304],
+)
+
 _MEANING = {
     400: "The request is not valid; `errors` names the fields.",
     401: "Valid credentials are needed.",
@@ -63,18 +78,25 @@ def operation(
     answers: dict[int, Any],
     refusals: tuple[int, ...] = (),
     keyed: bool = False,
+    revalidated: bool = False,
     parameters: tuple[Any, ...] = (),
     **kwargs: Any,
 ) -> Callable[[Handler], Handler]:
-    """`extend_schema` with the refusals as problem documents; `keyed` adds Idempotency-Key."""
+    """`extend_schema` with the refusals as problem documents.
+
+    `keyed` adds Idempotency-Key, `revalidated` what `common.api.conditional.Revalidated` does.
+    """
     codes = {*refusals, *((409, 422) if keyed else ())}
     problems = {
         (code, "application/problem+json"): OpenApiResponse(Problem, _MEANING[code])
         for code in sorted(codes)
     }
+    more = [IDEMPOTENCY_KEY] if keyed else []
+    if revalidated:
+        answers, more = {**answers, 304: _NOT_MODIFIED}, [*more, IF_NONE_MATCH, _ETAG]
     return extend_schema(
         summary=summary,
         responses={**answers, **problems},
-        parameters=[*parameters, *([IDEMPOTENCY_KEY] if keyed else [])],
+        parameters=[*parameters, *more],
         **kwargs,
     )

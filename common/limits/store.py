@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.cache import cache
-from django_redis import get_redis_connection
+from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from redis.exceptions import RedisError
 
 # One script: a process that died between INCR and PEXPIRE would leave a counter for ever.
@@ -73,7 +73,7 @@ def count(key: str, window: float) -> tuple[int, float, bool]:
 
 def is_shared() -> bool:
     """Whether the cache is Redis."""
-    return bool(settings.CACHES["default"]["BACKEND"].startswith("django_redis."))
+    return str(settings.CACHES["default"]["BACKEND"]).startswith("django_redis.")
 
 
 def _in_redis(key: str, window: float) -> tuple[int, float]:

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.sessions.authentication import principal
+from common.api.conditional import Revalidated
 from common.api.docs import cursor_of, operation, page_of
 from common.api.idempotent import idempotent
 from common.api.permissions import IsStaff
@@ -43,7 +44,7 @@ _UNSET: Final[dict[str, Any]] = {
 }
 
 
-class PublicView(ApiView):
+class PublicView(Revalidated, ApiView):
     permission_classes = [AllowAny]
 
     def viewer(self, token: str | None) -> dict[str, Any]:
@@ -67,6 +68,7 @@ class Products(PublicView):
         refusals=(400, 401, 404),
         parameters=(ProductQuery,),
         tags=PUBLIC,
+        revalidated=True,
     )
     def get(self, request: Request) -> Response:
         query = self.query(request, ProductQuery)
@@ -88,6 +90,7 @@ class ProductDetail(PublicView):
         refusals=(400, 401, 404),
         parameters=(TokenQuery,),
         tags=PUBLIC,
+        revalidated=True,
     )
     def get(self, request: Request, slug: str) -> Response:
         viewer = self.viewer(self.query(request, TokenQuery).get("token"))
@@ -104,6 +107,7 @@ class Categories(PublicView):
         refusals=(400, 401, 404),
         parameters=(CategoryQuery,),
         tags=PUBLIC,
+        revalidated=True,
     )
     def get(self, request: Request) -> Response:
         query = self.query(request, CategoryQuery)
