@@ -8,7 +8,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.api import problems
-from common.errors import SoukError
 from common.idempotency import services
 from common.idempotency.services import Claim, Replay
 
@@ -60,7 +59,8 @@ def _carry_out(claim: Claim, request: Request, call: Callable[[], Response]) -> 
 
 def _end_failed(claim: Claim, exc: Exception, request: Request) -> None:
     error = problems.translate(exc)
-    if isinstance(error, SoukError) and error.status in STORED_REFUSALS:
+    # What is worth trying again (Retry-After) is no answer to keep.
+    if error and error.status in STORED_REFUSALS and error.retry_after is None:
         document = problems.problem(error, request.path)
         services.end_refused(claim, status=error.status, problem=document)
     else:

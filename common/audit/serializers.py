@@ -18,7 +18,7 @@ class AuditEntryOut(serializers.Serializer[Any]):
     actor = serializers.SerializerMethodField()
     action = serializers.CharField()
     target = serializers.CharField()
-    data = serializers.JSONField()
+    details = serializers.JSONField(source="data")
     request_id = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
     batch = serializers.SerializerMethodField()

@@ -11,6 +11,7 @@ from common.api.serializers import (
     StrictIntegerField,
     StrictSerializer,
 )
+from payments.intake.rules import Method
 from payments.intake.serializers import METHODS, PaymentOut
 from shop.orders.models import Order
 from shop.orders.serializers import OrderOut
@@ -26,6 +27,12 @@ class PayIn(StrictSerializer):
 
     method = serializers.ChoiceField(METHODS)
     token = StrictCharField(max_length=16, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "token" in attrs and attrs["method"] != Method.CRYPTO:
+            message = "A token goes with crypto."
+            raise serializers.ValidationError({"token": message}, code="token_without_crypto")
+        return attrs
 
 
 class OrderIn(StrictSerializer):

@@ -117,6 +117,8 @@ def payment_change(*, order_id: int, method: str) -> Payment:
     Raises InvalidTransition, MethodUnavailable.
     """
     ports.gateway(method)
+    # Its time may be over though no sweep has come by; a new payment would be born expired.
+    order_expire(order_id=order_id)
     payment = _change(order_id, method)
     ports.gateway(method).open(payment.pk)
     return payment

@@ -193,10 +193,14 @@ def _last_error(error: Any) -> dict[str, Any]:
 
 
 def create_refund(*, refund_uid: str, intent_id: str, amount: int) -> ProviderRefund:
-    """Where Stripe keeps a 5xx for this refund, look for the refund before asking anew."""
+    """Look for the refund, then ask for it.
+
+    The key alone would not do: Stripe forgets it after a day, and keeps a 5xx under it until then.
+    """
     key = f"refund-{refund_uid}"
+    found = _find_refund(refund_uid, intent_id)
     try:
-        return _create_refund(refund_uid, intent_id, amount, key)
+        return found or _create_refund(refund_uid, intent_id, amount, key)
     except ServerFault:
         found = _find_refund(refund_uid, intent_id)
         return found or _create_refund(refund_uid, intent_id, amount, another(key))

@@ -12,6 +12,7 @@ from common.api.serializers import (
     MoneyField,
     PageQuery,
     QuerySerializer,
+    StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
     StrictSerializer,
@@ -62,15 +63,6 @@ class StaffProductQuery(PageQuery):
     category = serializers.CharField(max_length=100, required=False)
     archived = serializers.BooleanField(required=False)
     ordering = OrderingField(max_length=100, required=False)
-
-
-class StrictBooleanField(serializers.BooleanField):
-    """JSON true or false: DRF would also take "yes" and 1."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid", input=data)
-        return data
 
 
 class ProductBody(StrictSerializer):

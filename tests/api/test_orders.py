@@ -339,3 +339,21 @@ def test_only_a_paid_order_is_fulfilled_once_and_by_staff(
     again = post(staff_api, url)
     assert (again.status_code, again.json()["current"]) == (409, "fulfilled")
     assert post(staff_api, f"{STAFF}orders/nope/fulfil/").status_code == 404
+
+
+def test_a_token_goes_with_crypto_only(api: Any) -> None:
+    ProductFactory(slug="one", stock=1)
+    lines = [{"product": "one", "quantity": 1}]
+    body = {"lines": lines, "payment": {"method": "stripe", "token": "ETH"}}
+    answer = api.post("/api/v1/orders/", body, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "token_without_crypto")
+    assert answer.json()["errors"][0]["field"] == "payment.token"
+
+
+def test_an_overdue_order_takes_no_other_way_to_pay(api: Any, customer: Any) -> None:
+    ProductFactory(slug="one", stock=1)
+    number = place(api, ("one", 1))["number"]
+    Order.objects.update(expires_at=Now() - timedelta(seconds=1))
+    answer = api.post(f"/api/v1/orders/{number}/payments/", {"method": "stripe"}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (409, "invalid_transition")
+    assert answer.json()["current"] == "expired"
