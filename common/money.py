@@ -24,7 +24,8 @@ def round_units(value: Decimal, rounding: str = HALF_UP) -> int:
 def to_minor(amount: Decimal, currency: str) -> int:
     """`Decimal("10.50"), "USD"` → 1050. Raises ValueError where digits would be lost."""
     # A fraction: Decimal's context would round the 29th digit away and see nothing lost.
-    scaled = Fraction(amount) * 10 ** DECIMALS[currency]
+    factor: int = 10 ** DECIMALS[currency]
+    scaled = Fraction(amount) * factor
     if scaled.denominator != 1:
         raise ValueError(f"{amount} has more decimals than {currency}")
     return scaled.numerator
