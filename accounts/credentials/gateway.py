@@ -2,7 +2,6 @@
 
 from smtplib import SMTPException
 from typing import Any
-from urllib.parse import quote
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -19,7 +18,7 @@ def link(page: str, token: str) -> str:
 
     By its plain name: the hashed one would be gone after a deployment that changes the page.
     """
-    return f"{settings.PUBLIC_URL.rstrip('/')}/static/accounts/{page}.html#token={quote(token)}"
+    return f"{settings.PUBLIC_URL.rstrip('/')}/static/accounts/{page}.html#token={token}"
 
 
 def send(name: str, *, to: str, **context: Any) -> None:
