@@ -1,9 +1,12 @@
-"""Request id, body limit and JSON errors for what never reaches DRF."""
+"""Request id, log line, body limit and JSON errors for what never reaches DRF."""
 
+import logging
+import time
 from collections.abc import Callable
 from typing import Final
 
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.functional import SimpleLazyObject
 
 from common import context, errors
 from common.api import problems
@@ -12,23 +15,55 @@ from common.api.parsers import MAX_BODY
 MAX_UPLOAD: Final = 20 * 1024 * 1024
 # Served as they are; a browser may keep them.
 FILES: Final = ("/static/", "/media/")
+METHODS: Final = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
+# Asked every few seconds by machines.
+PROBES: Final = {"/livez", "/readyz"}
+
+logger = logging.getLogger("souk.request")
+
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def request_id(get_response: GetResponse) -> GetResponse:
-    """Give every request an id, its caller's where well-formed, and answer with it."""
+    """Give every request an id, its caller's where well-formed, answer with it, and log a line."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         identifier = context.new_request_id(request.headers.get("X-Request-ID"))
-        token = context.request_id.set(identifier)
+        token, started = context.request_id.set(identifier), time.monotonic()
         try:
             response = get_response(request)
+            _log(request, response.status_code, time.monotonic() - started)
         finally:
             context.request_id.reset(token)
         response["X-Request-ID"] = identifier
         return response
 
     return middleware
+
+
+def _log(request: HttpRequest, status: int, seconds: float) -> None:
+    # The route, not the path: ids and whatever else a caller writes into a path stay out.
+    match = request.resolver_match
+    logger.log(
+        logging.DEBUG if request.path in PROBES else logging.INFO,
+        "request",
+        extra={
+            "method": request.method if request.method in METHODS else "other",
+            "route": f"/{match.route}" if match else "none",
+            "status": status,
+            "duration_ms": round(seconds * 1000, 1),
+            "user": _user_uid(request),
+        },
+    )
+
+
+def _user_uid(request: HttpRequest) -> str | None:
+    user = getattr(request, "user", None)
+    if isinstance(user, SimpleLazyObject):
+        # A session's user, as far as the view has asked for it: a log line costs no query.
+        user = getattr(request, "_cached_user", None)
+    uid = getattr(user, "uid", None)
+    return str(uid) if uid else None
 
 
 def body_limit(get_response: GetResponse) -> GetResponse:

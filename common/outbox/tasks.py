@@ -1,5 +1,7 @@
 """The base class of every task that the outbox calls, and the outbox's own periodic tasks."""
 
+import logging
+import time
 from typing import Any
 
 from celery import Task, shared_task
@@ -7,6 +9,8 @@ from celery import Task, shared_task
 from common import context
 from common.outbox import services
 from common.outbox.errors import TryLater
+
+logger = logging.getLogger("souk.task")
 
 
 class OutboxTask(Task):  # type: ignore[type-arg]  # generic in the stubs only
@@ -26,18 +30,24 @@ class OutboxTask(Task):  # type: ignore[type-arg]  # generic in the stubs only
         if message is None:
             return None
         token = context.request_id.set(message.request_id)
+        started, outcome = time.monotonic(), "failed"
         try:
             result = self.run(*args, **kwargs)
         except TryLater as error:
             services.postpone(message, error)
+            outcome = "postponed"
             return None
         except Exception as error:
             services.postpone(message, error)
             raise
         else:
             services.finish(outbox_id)
+            outcome = "done"
             return result
         finally:
+            seconds = time.monotonic() - started
+            facts = {"task": self.name, "outcome": outcome, "attempt": message.attempts}
+            logger.info("task", extra={**facts, "duration_ms": round(seconds * 1000, 1)})
             context.request_id.reset(token)
 
 

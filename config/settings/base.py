@@ -256,10 +256,30 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    # Both write a line for every call, with addresses of customers' objects in it.
-    "loggers": {name: {"level": "WARNING"} for name in ("stripe", "httpx", "kombu")},
+    "formatters": {
+        "json": {"()": "common.logs.json_formatter"},
+        "console": {"()": "common.logs.console_formatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "loggers": {
+        # They write a line for every call or task, which ours do as well.
+        **{
+            name: {"level": "WARNING"}
+            for name in (
+                "stripe",
+                "httpx",
+                "kombu",
+                "celery.app.trace",
+                "celery.beat",
+                "celery.worker.strategy",
+            )
+        },
+        # Django's own handlers would mail whole requests to ADMINS.
+        "django": {"handlers": [], "level": "INFO"},
+        # 4xx are in our line for the request; 5xx come with the place of the exception.
+        "django.request": {"level": "ERROR"},
+        "django.security": {"level": "ERROR"},
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
 

@@ -65,7 +65,9 @@ WHITENOISE_USE_FINDERS = True
 # Static files are found where they lie; nothing is collected.
 STATIC_ROOT = None
 
-# The terminal belongs to the person who typed `make run`.
+# The terminal belongs to the person who typed `make run`: readable, and silent while all is well.
+LOGGING["handlers"]["console"]["formatter"] = "console"
+LOGGING["root"]["level"] = env.str("LOG_LEVEL", default="WARNING")
 LOGGING["loggers"] |= {
     "kombu": {"level": "ERROR"},
     "celery": {"level": "WARNING"},
