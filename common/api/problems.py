@@ -14,6 +14,8 @@ from common.db import is_away, is_retryable
 
 CONTENT_TYPE: Final = "application/problem+json"
 TYPE_BASE: Final = "urn:souk:problem:"
+# DRF's own words would repeat what was sent, and people send secrets to the wrong field.
+_WORDS: Final = {"invalid_choice": "This is not one of the choices."}
 
 
 def problem(error: errors.SoukError, instance: str) -> dict[str, Any]:
@@ -96,7 +98,8 @@ def _validation(exc: exceptions.ValidationError) -> errors.SoukError:
 
 def _flatten(details: Any, path: str) -> Iterator[dict[str, str]]:
     if isinstance(details, dict) and set(details) == {"message", "code"}:
-        yield {"field": path, "code": str(details["code"]), "detail": str(details["message"])}
+        code = str(details["code"])
+        yield {"field": path, "code": code, "detail": _WORDS.get(code) or str(details["message"])}
     elif isinstance(details, dict):
         for name, value in details.items():
             yield from _flatten(value, _step(path, name))
