@@ -19,7 +19,7 @@ PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes
 # One dot for each package: pip's own bar is long, and silence looks like a hang.
 DOTS := while read -r line; do case "$$line" in (Collecting*) printf .;; esac; done; echo
 
-.PHONY: help run test test-fast check requirements compose-test clean
+.PHONY: help run test test-fast check advisories requirements compose-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,13 @@ test-fast: .venv/.full ## the unit tests alone; no server
 
 check: export DJANGO_SETTINGS_MODULE := config.settings.embedded
 check: export SOUK_STATE_DIR := $(CURDIR)/.cache/check
+# What real keys look like: Stripe's live ones, AWS, GitHub, GitLab, Slack, Google, private keys.
+SECRETS := (sk|rk)_live_[0-9A-Za-z]{24,}|sk_test_[0-9A-Za-z]{24,}|whsec_[0-9A-Za-z+/]{32,}|AKIA[0-9A-Z]{16}
+SECRETS := $(SECRETS)|gh[pousr]_[0-9A-Za-z]{30,}|github_pat_\w{30,}|glpat-[0-9A-Za-z_-]{20,}|xox[abprs]-[0-9A-Za-z-]{10,}
+SECRETS := $(SECRETS)|AIza[0-9A-Za-z_-]{35}|-----BEGIN [A-Z ]*PRIVATE KEY
+# A version with known holes: a mirror that knows of none would let everything pass.
+ADVISORIES := https://pypi.org/pypi/django/4.2/json
+
 # Made-up values: the deployment check looks at the settings, and connects to nothing.
 PRODUCTION := DJANGO_SETTINGS_MODULE=config.settings.production \
 	SECRET_KEY=made-up-for-the-check-0123456789-abcdefghijklmnopqrstuvwxyz \
@@ -53,11 +60,22 @@ check: .venv/.full ## style, types, layers, migrations, system checks, API schem
 	$(PY) -m mypy .
 	MYPYPATH=.ci $(PY) -m mypy --strict --config-file= .ci/servers.py .ci/buy_lamp.py docker/alive.py
 	.venv/bin/lint-imports
+	@echo "secret scan"
+	@! git grep -nIE -e '$(SECRETS)' -- . ':!Makefile' || { echo "Take it out of the code and change it where it is in use."; exit 1; }
+	@$(MAKE) advisories
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py check --fail-level WARNING
 	@echo "$(PY) manage.py check --deploy --fail-level WARNING (production settings)"
 	@$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
 	$(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+advisories: ## known holes in the packages, by pip-audit, where advisories can be reached
+	@if ! curl -fsS --max-time 10 $(ADVISORIES) 2>/dev/null | grep -q '"vulnerabilities": *\[ *{'; then \
+		echo "pip-audit: left out, NOT audited: no advisories at $(ADVISORIES) from here"; \
+	else \
+		test -x .cache/audit/bin/pip-audit || { $(PYTHON) -m venv .cache/audit && .cache/audit/bin/pip install -q --disable-pip-version-check pip-audit; }; \
+		.cache/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt; \
+	fi
 
 requirements: $(if $(findstring .cache/uv,$(UV)),.cache/uv/bin/uv) ## compile the three hashed requirement files
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras pyproject.toml -o requirements.txt
