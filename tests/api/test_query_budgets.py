@@ -1,0 +1,105 @@
+"""What each GET of the schema costs in queries, and that no list costs more when it grows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.test import APIClient
+
+from tests.factories.orders import buy, refund
+from tests.factories.shop import CategoryFactory, ProductFactory
+from tests.factories.users import StaffFactory, client_for
+
+pytestmark = pytest.mark.django_db
+
+V1 = "/api/v1/"
+# Queries of a signed-in caller whose session the cache knows.
+BUDGETS = {
+    "/api/v1/admin/audit-log/": 2,
+    "/api/v1/admin/orders/": 5,
+    "/api/v1/admin/orders/{number}/": 5,
+    "/api/v1/admin/payments/": 2,
+    "/api/v1/admin/payments/{uid}/": 2,
+    "/api/v1/admin/products/": 2,
+    "/api/v1/admin/products/{slug}/": 1,
+    "/api/v1/admin/products/{slug}/price-history/": 2,
+    "/api/v1/admin/products/{slug}/stock/": 2,
+    "/api/v1/auth/me/": 1,
+    "/api/v1/categories/": 2,
+    "/api/v1/orders/": 5,
+    "/api/v1/orders/{number}/": 5,
+    "/api/v1/payments/": 2,
+    "/api/v1/payments/{uid}/": 2,
+    "/api/v1/products/": 2,
+    "/api/v1/products/{slug}/": 2,
+    "/api/v1/purchases/": 1,
+    "/api/v1/purchases/items/": 1,
+    "/api/v1/purchases/summary/": 5,
+}
+# A hundred rows together with the first.
+MANY = 99
+
+
+def routes() -> dict[str, bool]:
+    """Every path with a GET, and whether it is a list."""
+    paths = SchemaGenerator().get_schema(public=True)["paths"]
+    gets = {path: item["get"] for path, item in paths.items() if "get" in item}
+    return {path: "page_size" in str(get.get("parameters")) for path, get in gets.items()}
+
+
+class World:
+    """One customer's shop; `grow` adds one more of everything that the lists show."""
+
+    def __init__(self, api: APIClient, staff: APIClient, drain: Callable[..., int]) -> None:
+        self.api, self.staff, self.drain, self.last = api, staff, drain, {}
+
+    def grow(self) -> None:
+        product = ProductFactory(stock=9, category=CategoryFactory())
+        order = buy(self.api, self.drain, (product.slug, 2))
+        assert refund(self.staff, order["payment"], amount="1.00").status_code == 201
+        self.drain()
+        url = f"{V1}admin/products/{product.slug}/"
+        assert self.staff.patch(url, {"price": "11.00"}, format="json").status_code == 200
+        stock = {"delta": 1, "reason": "count"}
+        assert self.staff.post(f"{url}stock/", stock, format="json").status_code == 201
+        self.last = {"slug": product.slug, "number": order["number"]}
+        self.last["uid"] = order["payment"]["id"]
+
+    def costs(self) -> dict[str, int]:
+        return {route: self.cost(route, paged=paged) for route, paged in routes().items()}
+
+    def cost(self, route: str, *, paged: bool) -> int:
+        client = self.staff if route.startswith(f"{V1}admin/") else self.api
+        path = route.format(**self.last) + ("?page_size=100" if paged else "")
+        client.get(path)
+        with CaptureQueriesContext(connection) as caught:
+            answer = client.get(path)
+        assert answer.status_code == 200, (path, answer.content)
+        return len(caught)
+
+
+@pytest.fixture
+def world(api: APIClient, sandbox: Any, drain: Callable[..., int]) -> World:
+    cache.clear()
+    found = World(api, client_for(StaffFactory()), drain)
+    found.grow()
+    return found
+
+
+def test_every_get_of_the_schema_has_a_budget() -> None:
+    assert set(BUDGETS) == set(routes())
+
+
+# Every row is bought, paid and refunded like a customer's.
+@pytest.mark.timeout(400)
+def test_no_get_costs_more_than_its_budget_or_more_with_more_rows(world: World) -> None:
+    one = world.costs()
+    for _ in range(MANY):
+        world.grow()
+    many = world.costs()
+    assert many == one
+    assert {r: n for r, n in one.items() if n > BUDGETS[r]} == {}
