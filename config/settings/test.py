@@ -14,10 +14,10 @@ DATABASES = {
     if TEST_DATABASE_URL
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
 }
-# Parallel test processes share one Redis: each has keys of its own.
-_WORKER = env.str("PYTEST_XDIST_WORKER", default="main")
+# A database of its own for each parallel test process: clearing a cache empties its database.
+_WORKER = env.str("PYTEST_XDIST_WORKER", default="gw0").removeprefix("gw")
 CACHES = {
-    "default": {**redis_cache(TEST_REDIS_URL), "KEY_PREFIX": _WORKER}
+    "default": redis_cache(TEST_REDIS_URL.removesuffix("/0") + "/" + _WORKER)
     if TEST_REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
