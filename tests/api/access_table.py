@@ -222,5 +222,6 @@ TABLE: Final[dict[Operation, Row]] = {
     ("POST", S + "orders/{number}/fulfil/"): Row("staff", order="paid"),
     ("GET", S + "payments/"): Row("staff"),
     ("GET", S + "payments/{uid}/"): Row("staff"),
+    ("GET", S + "audit-log/"): Row("staff"),
     ("POST", S + "payments/{uid}/refund/"): Row("staff", 201, _just(reason="broken"), order="paid"),
 }
