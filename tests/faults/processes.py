@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ sys.path.insert(0, str(ROOT / ".ci"))
 
 import servers  # noqa: E402  # found by the line above
 from throwaway.base import free_port  # noqa: E402
+from throwaway.process import _end_with_parent  # noqa: E402
 
 __all__ = ["Shop", "servers", "wait_until"]
 
@@ -68,7 +70,7 @@ class Shop:
             f"--port {self.port} config.wsgi:application",
             switches,
         )
-        wait_until(self._answers, seconds=60, why=lambda: self.log("web"))
+        wait_until(self._answers, seconds=60, why=partial(self.log, "web"))
 
     def start_worker(self, **switches: str) -> None:
         self._start(
@@ -90,7 +92,8 @@ class Shop:
         assert name not in self.running, f"{name} runs already"
         with self._path(name).open("ab") as log:
             self.running[name] = subprocess.Popen(
-                [PYTHON, *words.split()],
+                # A test run that is killed takes its shop along.
+                [*_end_with_parent(), PYTHON, *words.split()],
                 cwd=ROOT,
                 env=self.environment | switches,
                 stdin=subprocess.DEVNULL,
@@ -122,7 +125,7 @@ class Shop:
     def wait_dead(self, name: str, *, seconds: float) -> None:
         """Wait until a process has ended by itself, at its fail point."""
         process = self.running[name]
-        wait_until(lambda: process.poll() is not None, seconds=seconds, why=lambda: self.log(name))
+        wait_until(lambda: process.poll() is not None, seconds=seconds, why=partial(self.log, name))
         assert process.returncode == -signal.SIGKILL
         self.kill(name)
 
@@ -132,7 +135,7 @@ class Shop:
 
     def log(self, name: str) -> str:
         path = self._path(name)
-        return path.read_text(errors="replace")[-3000:] if path.exists() else ""
+        return path.read_text(errors="replace")[-12000:] if path.exists() else ""
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.log"

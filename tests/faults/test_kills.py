@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import redis
 
 from accounts.sessions.services import session_start
+from common.outbox.models import OutboxMessage
 from config import invariants
 from payments.intake.models import Payment, PaymentEvent
 from payments.sandbox.stripe import StripeSandbox
@@ -31,6 +33,12 @@ def statuses() -> Counter[str]:
 
 def all_paid() -> bool:
     return set(statuses()) == {"paid"}
+
+
+def why(shop: Shop) -> str:
+    """What a failed wait has to say: the orders, what the outbox owes, and the worker's log."""
+    owed = OutboxMessage.objects.filter(done_at=None).values()
+    return f"{statuses()} {list(owed)}\n{shop.log('worker')}"
 
 
 def each_paid_once(stripe_world: StripeSandbox, count: int) -> None:
@@ -56,7 +64,7 @@ def test_a_worker_killed_between_stripes_answer_and_our_commit(
     assert mark.exists()
     assert statuses()["pending_payment"] > 0
     shop.start_worker()
-    took = wait_until(all_paid, seconds=SETTLED_WITHIN, why=lambda: f"{statuses()}")
+    took = wait_until(all_paid, seconds=SETTLED_WITHIN, why=partial(why, shop))
     print(f"settled {took:.1f} s after the restart")
     each_paid_once(stripe_world, IN_FLIGHT)
 
@@ -79,7 +87,7 @@ def test_a_flushed_redis_loses_no_payment(
     pay_and_flush(shop, customer, redis_server)
     shop.start_beat()
     shop.start_worker()
-    took = wait_until(all_paid, seconds=SETTLED_WITHIN, why=lambda: f"{statuses()}")
+    took = wait_until(all_paid, seconds=SETTLED_WITHIN, why=partial(why, shop))
     print(f"settled {took:.1f} s after the restart")
     each_paid_once(stripe_world, IN_FLIGHT)
 
@@ -92,7 +100,7 @@ def test_control_without_sweep_and_poll_a_flushed_payment_stays_unsettled(
     shop.start_worker(FAULT_QUICK="1")
     # The worker does take messages: of a new order, but of none that was lost.
     customer.buy(ProductFactory(stock=1).slug)
-    wait_until(lambda: statuses()["paid"] == 1, seconds=60, why=lambda: shop.log("worker"))
+    wait_until(lambda: statuses()["paid"] == 1, seconds=60, why=partial(why, shop))
     with pytest.raises(AssertionError):
         wait_until(all_paid, seconds=8)
     assert statuses() == {"paid": 1, "pending_payment": IN_FLIGHT}
@@ -116,7 +124,7 @@ def test_a_web_process_killed_between_charge_and_commit(
     # Another try meanwhile is refused: nobody knows yet what became of the first.
     again = customer.confirm(payment)
     assert again.status_code in (409, 202)
-    wait_until(all_paid, seconds=SETTLED_WITHIN, why=lambda: shop.log("worker"))
+    wait_until(all_paid, seconds=SETTLED_WITHIN, why=partial(why, shop))
     each_paid_once(stripe_world, 1)
 
 
@@ -128,7 +136,7 @@ def test_without_redis_the_shop_sells_and_catches_up(
     shop.start_beat(FAULT_QUICK="1")
     shop.start_web()
     customer.buy(slug)
-    wait_until(all_paid, seconds=60, why=lambda: shop.log("worker"))
+    wait_until(all_paid, seconds=60, why=partial(why, shop))
     redis_server.kill()
     started = time.monotonic()
     for _ in range(3):
@@ -139,7 +147,7 @@ def test_without_redis_the_shop_sells_and_catches_up(
     assert statuses() == {"paid": 1, "pending_payment": 3}
     assert len(stripe_world.charges()) == 4
     redis_server.start()
-    took = wait_until(all_paid, seconds=SETTLED_WITHIN, why=lambda: shop.log("worker"))
+    took = wait_until(all_paid, seconds=SETTLED_WITHIN, why=partial(why, shop))
     print(f"settled {took:.1f} s after Redis came back")
     each_paid_once(stripe_world, 4)
 
@@ -153,13 +161,13 @@ def test_a_worker_killed_around_a_refund_pays_back_once(
     shop.start_beat(FAULT_QUICK="1")
     shop.start_web()
     customer.buy(slug)
-    wait_until(all_paid, seconds=60, why=lambda: shop.log("worker"))
+    wait_until(all_paid, seconds=60, why=partial(why, shop))
     shop.kill("worker")
     shop.start_worker(FAULT_QUICK="1", FAULT_POINT=point, FAULT_MARK=str(tmp_path / "killed"))
     ask_refund(shop)
     shop.wait_dead("worker", seconds=60)
     shop.start_worker(FAULT_QUICK="1")
-    wait_until(refunded, seconds=SETTLED_WITHIN, why=lambda: shop.log("worker"))
+    wait_until(refunded, seconds=SETTLED_WITHIN, why=partial(why, shop))
     assert [refund["amount"] for refund in stripe_world.refunds()] == [600]
     assert Payment.objects.get().refunded == 600
     assert invariants.breaches() == []
