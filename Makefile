@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 PORT ?= 8000
 WORKERS ?= 2
+CASES ?= 10000
 PYTEST_ARGS ?=
 UV ?= $(shell command -v uv || echo .cache/uv/bin/uv)
 # More files for docker compose, e.g. COMPOSE_EXTRA="-f my.yml" for a proxy in builds.
@@ -19,7 +20,7 @@ PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes
 # One dot for each package: pip's own bar is long, and silence looks like a hang.
 DOTS := while read -r line; do case "$$line" in (Collecting*) printf .;; esac; done; echo
 
-.PHONY: help run test test-fast check advisories requirements compose-test clean
+.PHONY: help run test test-fast fuzz check advisories requirements compose-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +77,9 @@ advisories: ## known holes in the packages, by pip-audit, where advisories can b
 		test -x .cache/audit/bin/pip-audit || { $(PYTHON) -m venv .cache/audit && .cache/audit/bin/pip install -q --disable-pip-version-check pip-audit; }; \
 		.cache/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt; \
 	fi
+
+fuzz: .venv/.full ## CASES (10,000) made-up calls against the whole OpenAPI document
+	@FUZZ_CASES=$(CASES) $(PY) .ci/servers.py run -- $(PY) -m pytest tests/fuzz -n $(WORKERS) --timeout 3600 $(PYTEST_ARGS)
 
 requirements: $(if $(findstring .cache/uv,$(UV)),.cache/uv/bin/uv) ## compile the three hashed requirement files
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras pyproject.toml -o requirements.txt
