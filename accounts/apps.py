@@ -12,5 +12,3 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         # drf-spectacular knows only the extensions whose modules have been imported.
         import_module("accounts.sessions.schema")
-        # The outbox looks tasks up by name, in every process.
-        import_module("accounts.credentials.tasks")

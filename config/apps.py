@@ -9,6 +9,7 @@ FEATURES = [
     "common.audit",
     "common.outbox",
     "common.idempotency",
+    "accounts.credentials",
     "accounts.sessions",
     "payments.checkout",
     "payments.intake",
