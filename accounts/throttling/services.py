@@ -126,7 +126,7 @@ def _wait_in_line(tried: _Attempt, over: int) -> None:
     """
     ticket = f"thr:{tried.scope}:turn:{tried.account}:{tried.address}"
     turn, now = tried.counters.get(ticket), time.time()
-    if turn is not None and turn <= now and tried.counters.take(ticket):
+    if turn is not None and turn <= now and tried.counters.take(ticket, turn):
         return
     if turn is None or turn <= now:
         turn = now + wait(over)

@@ -55,9 +55,15 @@ class Counters:
     def get(self, key: str) -> Any:
         return self._cache.get(key)
 
-    def take(self, key: str) -> bool:
-        """Remove; true for the one caller that removed it."""
-        return bool(self._cache.delete(key))
+    def take(self, key: str, value: Any) -> bool:
+        """Use up a value that was read; true for one caller.
+
+        Removing the key alone would let a late caller remove, and so use, the value after it.
+        """
+        first = bool(self._cache.add(f"{key}:{value}:used", 1, TICKET_TTL))
+        if first:
+            self._cache.delete(key)
+        return first
 
 
 def is_known(account: str, address: str) -> bool:

@@ -163,6 +163,14 @@ class TestTheOwner:
         ):
             assert list(pool.map(lambda _: failed(CAFE), range(20))).count(0) == 1
 
+    def test_a_late_caller_does_not_use_up_the_turn_after_its_own(self) -> None:
+        counters = store.Counters()
+        counters.put("turn", 1.0, 60)
+        assert counters.take("turn", 1.0)
+        counters.put("turn", 2.0, 60)
+        assert not counters.take("turn", 1.0)
+        assert counters.take("turn", 2.0)
+
     def test_another_proof_opens_the_address_again(self) -> None:
         assert [failed() for _ in range(5)][-1]
         services.trust(account="joe@x.org", address=HOME)
