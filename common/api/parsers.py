@@ -1,7 +1,7 @@
 """A JSON parser that refuses what only looks like JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import IO, Any, NoReturn
 
@@ -11,6 +11,8 @@ from rest_framework.parsers import BaseParser
 from common.errors import TooLarge
 
 MAX_BODY = 256 * 1024
+# No body of the API is deeper than five levels.
+MAX_DEPTH = 32
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -22,6 +24,22 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ParseError("A name occurs twice in one object.", code="malformed")
     return found
+
+
+def _refuse_depth(found: Any) -> None:
+    """How deep the interpreter itself goes differs between versions of Python by a factor of ten."""
+    level = [found]
+    for _ in range(MAX_DEPTH):
+        level = [part for value in level for part in _parts(value)]
+        if not level:
+            return
+    raise ParseError("The body is nested too deeply.", code="malformed")
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 class StrictJSONParser(BaseParser):
@@ -45,6 +63,7 @@ class StrictJSONParser(BaseParser):
                 parse_constant=_refuse,
                 object_pairs_hook=_no_duplicates,
             )
+            _refuse_depth(found)
             # Half a surrogate pair, `"\ud800"`, is no text: neither column nor answer can hold it.
             json.dumps(found, ensure_ascii=False, default=str).encode()
             return found

@@ -53,6 +53,7 @@ def route(request: Any, api: Any, staff_api: Any) -> tuple[Any, str]:
         '{"a": 1e99999999999999999999}',
         '{"a": ' + "1" * 10_000 + "}",
         "[" * 100_000,
+        "[" * 33 + "]" * 33,
         '{"a":' * 5_000 + "1" + "}" * 5_000,
         b"\xff\xfe",
         b"\x00",
@@ -64,6 +65,11 @@ def test_what_is_not_json_is_400_on_every_write_route(
     client, url = route
     answer = raw(client, url, body)
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+
+
+def test_thirty_two_levels_are_read(api: Any) -> None:
+    answer = raw(api, ORDERS, '{"a":' * 31 + "{}" + "}" * 31)
+    assert answer.json()["code"] == "unknown_field"
 
 
 def test_an_unknown_field_a_list_and_a_form_are_refused_on_every_write_route(

@@ -81,7 +81,7 @@ def test_the_owner_comes_in_from_anywhere_after_the_wait_they_were_told() -> Non
 def test_control_without_the_turn_of_each_address_the_owner_never_comes_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(store.Counters, "take", lambda self, key: False)
+    monkeypatch.setattr(store.Counters, "take", lambda self, key, value: False)
     with pytest.raises(AssertionError):
         test_the_owner_comes_in_from_anywhere_after_the_wait_they_were_told()
 
