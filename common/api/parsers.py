@@ -27,7 +27,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_depth(found: Any) -> None:
-    """How deep the interpreter itself goes differs between versions of Python by a factor of ten."""
+    """How deep the interpreter itself goes differs tenfold between versions of Python."""
     level = [found]
     for _ in range(MAX_DEPTH):
         level = [part for value in level for part in _parts(value)]
