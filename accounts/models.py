@@ -1,6 +1,7 @@
 """The tables of `accounts`, for Django to find."""
 
+from accounts.ledger.models import Account, Hold, Posting, Transfer
 from accounts.sessions.models import RefreshFamily
 from accounts.users.models import User
 
-__all__ = ["RefreshFamily", "User"]
+__all__ = ["Account", "Hold", "Posting", "RefreshFamily", "Transfer", "User"]

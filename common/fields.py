@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import models
+from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 DIGITS: Final = 65
@@ -54,3 +54,17 @@ class BaseUnitsField(IntegerColumn):
 
     def to_python(self, value: Any) -> int | None:
         return None if value is None else int(value)
+
+
+def sums(rows: models.QuerySet[Any], *keys: str, column: str = "amount") -> dict[Any, int]:
+    """`{key, or (key, …): sum of a BaseUnitsField}`, exact on every database."""
+    if rows.db and connections[rows.db].vendor == "mysql":
+        grouped = rows.order_by().values_list(*keys).annotate(_sum=models.Sum(column))
+        pairs = ((row[:-1], int(row[-1])) for row in grouped)
+    else:
+        pairs = ((row[:-1], row[-1]) for row in rows.order_by().values_list(*keys, column))
+    found: dict[Any, int] = {}
+    for key, amount in pairs:
+        name = key[0] if len(keys) == 1 else key
+        found[name] = found.get(name, 0) + amount
+    return found

@@ -10,6 +10,7 @@ FEATURES = [
     "common.outbox",
     "common.idempotency",
     "accounts.credentials",
+    "accounts.ledger",
     "accounts.sessions",
     "payments.checkout",
     "payments.intake",

@@ -1,0 +1,1 @@
+"""Double entry: who holds what, and every movement of it."""

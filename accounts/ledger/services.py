@@ -1,0 +1,186 @@
+"""Transfers and holds: the only writers of the ledger.
+
+All of it runs in the caller's transaction where there is one: money moves together with what it is
+for. Every reference moves money once; the same call again finds what the first one did.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from accounts.ledger import locks, rules, selectors
+from accounts.ledger.errors import HoldExpired, InsufficientFunds, ReferenceReused
+from accounts.ledger.models import Account, Hold, Posting, Transfer
+from accounts.ledger.rules import CREDIT, DEBIT, AccountRef, Entry, HoldStatus, Kind
+from common import clock
+from common.db import transactional
+from common.errors import InvalidTransition
+
+
+@transactional
+def transfer_post(
+    *, reference: str, kind: str, entries: Iterable[Entry], about: str = ""
+) -> Transfer:
+    """Move money, once for each reference.
+
+    Raises Unbalanced, InsufficientFunds, and ReferenceReused where the reference has moved
+    something else.
+    """
+    wanted = rules.whole(entries)
+    accounts = _accounts([entry.account for entry in wanted])
+    if done := selectors.transfer_by_reference(reference):
+        _check_same(done, wanted)
+        return done
+    for entry in wanted:
+        _change_balance(accounts[entry.account.key], entry)
+    transfer = Transfer.objects.create(reference=reference, kind=kind, about=about)
+    Posting.objects.bulk_create(
+        _posting(transfer, accounts[entry.account.key], entry) for entry in wanted
+    )
+    return transfer
+
+
+def _accounts(refs: list[AccountRef]) -> dict[str, Account]:
+    """The accounts by key, opened where they are new; customers' are locked."""
+    owned = [ref for ref in refs if ref.kind is Kind.CUSTOMER]
+    found = _read(refs, owned)
+    missing = [ref for ref in refs if ref.key not in found]
+    if missing:
+        Account.objects.bulk_create([_new(ref) for ref in missing], ignore_conflicts=True)
+        found = _read(refs, owned)
+    return found
+
+
+def _read(refs: list[AccountRef], owned: list[AccountRef]) -> dict[str, Account]:
+    found = selectors.house_accounts([ref.key for ref in refs if ref not in owned])
+    if owned:
+        found |= locks.customers([ref.key for ref in owned])
+    return found
+
+
+def _new(ref: AccountRef) -> Account:
+    return Account(key=ref.key, kind=ref.kind, currency=ref.currency, owner_id=ref.owner_id)
+
+
+def _change_balance(account: Account, entry: Entry) -> None:
+    if account.kind != Kind.CUSTOMER:
+        return
+    if account.available < entry.amount:
+        raise InsufficientFunds(account.available, account.currency)
+    account.available -= entry.amount
+    account.save(update_fields=["available"])
+
+
+def _posting(transfer: Transfer, account: Account, entry: Entry) -> Posting:
+    return Posting(
+        transfer=transfer,
+        account=account,
+        side=DEBIT if entry.amount > 0 else CREDIT,
+        currency=account.currency,
+        amount=abs(entry.amount),
+        balance=account.balance,
+    )
+
+
+def _check_same(done: Transfer, wanted: list[Entry]) -> None:
+    postings = done.postings.select_related("account")
+    found = {posting.account.key: -posting.signed for posting in postings}
+    if found != {entry.account.key: entry.amount for entry in wanted}:
+        raise ReferenceReused(f"{done.reference} stands for another transfer.")
+
+
+@transactional
+def hold_place(
+    *,
+    reference: str,
+    account: AccountRef,
+    amount: int,
+    expires_at: datetime | None = None,
+    about: str = "",
+) -> Hold:
+    """Set a customer's money aside, once for each reference. Raises InsufficientFunds."""
+    row = _accounts([account])[account.key]
+    if done := Hold.objects.filter(reference=reference).first():
+        if (done.account_id, done.amount) != (row.pk, amount):
+            raise ReferenceReused(f"{reference} stands for another hold.")
+        return done
+    _set_aside(row, amount)
+    return Hold.objects.create(
+        reference=reference, account=row, amount=amount, expires_at=expires_at, about=about
+    )
+
+
+def _set_aside(account: Account, amount: int) -> None:
+    if account.available < amount:
+        raise InsufficientFunds(account.available, account.currency)
+    account.available -= amount
+    account.held += amount
+    account.save(update_fields=["available", "held"])
+
+
+@transactional
+def hold_post(
+    *, hold_id: int, credit: AccountRef, kind: str, amount: int | None = None, about: str = ""
+) -> Transfer:
+    """Pay from a hold, in full or in part; what is left of it is the customer's again.
+
+    Raises HoldExpired, and InvalidTransition where it has been decided otherwise.
+    """
+    account, hold = _locked(hold_id)
+    pay = hold.amount if amount is None else amount
+    if pay > hold.amount:
+        raise InsufficientFunds(hold.amount, account.currency)
+    if (hold.status, hold.posted) != (HoldStatus.POSTED, pay):
+        _check_pending(hold, HoldStatus.POSTED)
+        if hold.expires_at is not None and hold.expires_at <= clock.now():
+            raise HoldExpired
+        _end(account, hold, HoldStatus.POSTED, posted=pay)
+    return transfer_post(
+        reference=f"hold:{hold.uid}",
+        kind=kind,
+        entries=rules.move(pay, debit=account.ref, credit=credit),
+        about=about or hold.about,
+    )
+
+
+@transactional
+def hold_void(*, hold_id: int) -> bool:
+    """Give held money back; False the second time. Raises InvalidTransition where it was paid."""
+    account, hold = _locked(hold_id)
+    if hold.status in (HoldStatus.VOIDED, HoldStatus.EXPIRED):
+        return False
+    _check_pending(hold, HoldStatus.VOIDED)
+    _end(account, hold, HoldStatus.VOIDED)
+    return True
+
+
+def holds_expire(*, limit: int = 200) -> int:
+    """Give back every hold whose time is over; returns how many."""
+    return sum(_expire(hold_id=pk) for pk in selectors.overdue_hold_ids(limit=limit))
+
+
+@transactional
+def _expire(*, hold_id: int) -> bool:
+    account, hold = _locked(hold_id)
+    if hold.status != HoldStatus.PENDING:
+        return False
+    _end(account, hold, HoldStatus.EXPIRED)
+    return True
+
+
+def _locked(hold_id: int) -> tuple[Account, Hold]:
+    account = locks.account(selectors.hold(hold_id).account_id)
+    # Read again under the lock: another caller may have decided it meanwhile.
+    return account, selectors.hold(hold_id)
+
+
+def _check_pending(hold: Hold, wanted: HoldStatus) -> None:
+    if hold.status != HoldStatus.PENDING:
+        raise InvalidTransition("hold", hold.status, wanted)
+
+
+def _end(account: Account, hold: Hold, status: HoldStatus, *, posted: int = 0) -> None:
+    account.available += hold.amount
+    account.held -= hold.amount
+    account.save(update_fields=["available", "held"])
+    hold.status, hold.posted, hold.decided_at = status, posted, clock.now()
+    hold.save(update_fields=["status", "posted", "decided_at"])
