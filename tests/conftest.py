@@ -103,3 +103,11 @@ def staff_api(db: None) -> Any:
 def real_mysql() -> None:
     """Races prove nothing on SQLite, which ignores row locks: fail, do not skip."""
     assert connection.vendor == "mysql", "needs MySQL: make test"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What a test that passed wants seen, whichever process ran it."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == "shown":
+                terminalreporter.write_line(str(text))
