@@ -8,7 +8,7 @@ from django.conf import settings
 
 Address = IPv4Address | IPv6Address
 
-UNKNOWN: Final = "0.0.0.0"  # noqa: S104
+UNKNOWN: Final = "0.0.0.0"  # noqa: S104  # nosec B104  # nothing listens there
 # Longer chains of proxies do not exist; a longer header is somebody's invention.
 MAX_HOPS: Final = 20
 # What one IPv6 customer is given at least: they have 2^64 addresses to come from.

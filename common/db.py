@@ -62,7 +62,7 @@ def transactional(func: Callable[P, R]) -> Callable[P, R]:
 
 def _pause(attempt: int) -> None:
     # Without jitter the same two transactions meet again in the same order.
-    time.sleep(random.uniform(0.005, 0.02) * 2**attempt)
+    time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # nosec B311  # a pause, no secret
 
 
 def isolation_is_right() -> bool:

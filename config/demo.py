@@ -67,7 +67,7 @@ def superuser_ensure() -> None:
         User.objects.create_superuser(
             email="testuser@example.com",
             username="testuser",
-            password="password123",  # noqa: S106
+            password="password123",  # noqa: S106  # nosec B106  # public on purpose
         )
 
 

@@ -19,7 +19,7 @@ class RefreshFamily(models.Model):
         LOGOUT = "logout"
         REUSED = "reused"
         DEACTIVATED = "deactivated"
-        PASSWORD = "password"  # noqa: S105
+        PASSWORD = "password"  # noqa: S105  # nosec B105  # why a family ended
 
     uid = models.UUIDField(default=uuid.uuid4)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="families")

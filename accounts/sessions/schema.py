@@ -13,6 +13,6 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unty
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
         return build_bearer_security_scheme_object(
             header_name="Authorization",
-            token_prefix="Bearer",  # noqa: S106
+            token_prefix="Bearer",  # noqa: S106  # nosec B106  # the scheme's name
             bearer_format="JWT",
         )

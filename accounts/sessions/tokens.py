@@ -42,7 +42,7 @@ class _Refresh(_Signed):
 
 
 class _Either(_Signed):
-    token_type = "any"  # noqa: S105
+    token_type = "any"  # noqa: S105  # nosec B105  # a kind of token
     lifetime = timedelta(0)
 
     def verify_token_type(self) -> None:

@@ -181,7 +181,7 @@ def _in_token(price: int, context: dict[str, Any]) -> dict[str, Any]:
     if "quote" not in context:
         return {}
     if context["quote"] is None:
-        return {"token_price": None, "token_price_error": context["quote_error"]}
+        return {"token_price": None, "token_price_error": context["quote_error"]}  # nosec B105  # a price
     found = context["quote"].price(price)
     return {
         "token_price": {

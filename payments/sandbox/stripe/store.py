@@ -165,7 +165,7 @@ class Store:
         order = "ASC" if before else "DESC"
         # Only constants of this module reach the statement's text.
         sql = (
-            f"SELECT body FROM objects WHERE {' AND '.join(clauses)} ORDER BY seq {order} LIMIT :n"  # noqa: S608
+            f"SELECT body FROM objects WHERE {' AND '.join(clauses)} ORDER BY seq {order} LIMIT :n"  # noqa: S608  # nosec B608  # see above
         )
         values = {**where, **bounds, "kind": kind, "after": after, "before": before}
         found = [_load(row["body"]) for row in self.rows(sql, n=limit + 1, **values)]
