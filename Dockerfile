@@ -21,9 +21,10 @@ ENV PYTHONUNBUFFERED=1 \
     XDG_CACHE_HOME=/opt/cache
 COPY requirements.txt .
 RUN pip install --require-hashes -r requirements.txt
-# Fault tests kill servers of their own; fetched here, so that running them needs no network.
+# Fault tests kill servers of their own, and newman runs on Node; fetched here, so that running them
+# needs no network.
 COPY .ci .ci
-RUN mkdir /opt/cache && python .ci/servers.py fetch
+RUN mkdir /opt/cache && python .ci/servers.py fetch && python .ci/nodetools.py fetch
 # Not root: MySQL and Django's file handling behave differently there.
 RUN useradd --create-home --uid 10001 souk && chown souk:souk /app
 USER souk
