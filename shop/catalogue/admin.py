@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from common import money
+from common.admin.display import amount
 from shop.catalogue import services
 from shop.catalogue.models import Category, PriceChange, Product
 
@@ -57,9 +58,9 @@ class PriceHistoryInline(admin.TabularInline):  # type: ignore[type-arg]  # gene
     verbose_name_plural = "price history"
     fields = readonly_fields = (
         "changed_at",
-        "price",
-        "member_price",
-        "list_price",
+        "shown_price",
+        "shown_member_price",
+        "shown_list_price",
         "discount_percent",
         "discount_members_only",
         "actor",
@@ -67,6 +68,21 @@ class PriceHistoryInline(admin.TabularInline):  # type: ignore[type-arg]  # gene
     ordering = ("-id",)
     extra = 0
     can_delete = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PriceChange]:
+        return super().get_queryset(request).select_related("product", "actor")
+
+    @admin.display(description="price")
+    def shown_price(self, change: PriceChange) -> str:
+        return amount(change.price, change.product.currency)
+
+    @admin.display(description="member price")
+    def shown_member_price(self, change: PriceChange) -> str:
+        return amount(change.member_price, change.product.currency)
+
+    @admin.display(description="list price")
+    def shown_list_price(self, change: PriceChange) -> str:
+        return amount(change.list_price, change.product.currency)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -93,7 +109,7 @@ class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in th
 
     @admin.display(description="list price", ordering="list_price")
     def shown_price(self, product: Product) -> str:
-        return f"{money.to_text(product.list_price, product.currency)} {product.currency}"
+        return amount(product.list_price, product.currency)
 
     @admin.action(description="Archive the chosen products")
     def archive(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
@@ -122,6 +138,9 @@ class CategoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
     search_fields = ("name", "slug")
     list_display = ("name", "slug", "position")
     prepopulated_fields = {"slug": ("name",)}
+
+    def save_model(self, request: HttpRequest, obj: Category, form: Any, change: bool) -> None:
+        services.category_save(category=obj, actor_id=request.user.pk)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

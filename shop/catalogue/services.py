@@ -129,6 +129,22 @@ def _swap_image(slug: str, image: str, actor_id: int | None) -> str:
     return old
 
 
+@transactional
+def category_save(*, category: Category, actor_id: int | None) -> None:
+    """Store a new or changed category. Its slug is checked by whoever has filled it in."""
+    old = Category.objects.filter(pk=category.pk).first()
+    category.save()
+    changed = changes_of(_category_facts(old) if old else {}, _category_facts(category))
+    if changed:
+        action = "category.update" if old else "category.create"
+        target = f"category:{old.slug if old else category.slug}"
+        record(actor_id=actor_id, action=action, target=target, data=changed)
+
+
+def _category_facts(category: Category) -> dict[str, Any]:
+    return {name: getattr(category, name) for name in ("slug", "name", "position")}
+
+
 def _audit(
     actor_id: int | None, action: str, slug: str, data: Mapping[str, Any] | None = None
 ) -> None:
