@@ -1,8 +1,9 @@
-"""`/api/v1/auth/`."""
+"""`urlpatterns` below /api/v1/auth/, `pages` below /account/."""
 
 from django.urls import path
 
 from accounts.credentials import api as credentials
+from accounts.credentials import pages as links
 from accounts.sessions import api as sessions
 from accounts.users import api as users
 
@@ -22,4 +23,9 @@ urlpatterns = [
     ),
     path("email/verify/", credentials.EmailVerify.as_view(), name="email-verify"),
     path("email/verify/resend/", credentials.EmailVerifyResend.as_view(), name="email-resend"),
+]
+
+pages = [
+    path("reset/", links.reset, name="link-reset"),
+    path("verify/", links.verify, name="link-verify"),
 ]

@@ -6,19 +6,20 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
-from django.utils.translation import gettext
+from django.urls import reverse
+from django.utils.translation import gettext, gettext_noop
 
 from common.outbox.errors import TryLater
 
-SUBJECTS = {"reset": "Set a new password", "verify": "Confirm your e-mail address"}
+SUBJECTS = {
+    "reset": gettext_noop("Set a new password"),
+    "verify": gettext_noop("Confirm your e-mail address"),
+}
 
 
 def link(page: str, token: str) -> str:
-    """A static page with the token behind `#`, a part that browsers send to no server's log.
-
-    By its plain name: the hashed one would be gone after a deployment that changes the page.
-    """
-    return f"{settings.PUBLIC_URL.rstrip('/')}/static/accounts/{page}.html#token={token}"
+    """A page with the token behind `#`, a part that browsers send to no server's log."""
+    return f"{settings.PUBLIC_URL.rstrip('/')}{reverse(f'link-{page}')}#token={token}"
 
 
 def send(name: str, *, to: str, **context: Any) -> None:

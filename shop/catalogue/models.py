@@ -134,7 +134,7 @@ class PriceChange(PriceTerms):
         indexes = [models.Index(fields=["product", "-id"], name="price_change_by_product")]
 
     def __str__(self) -> str:
-        return f"{self.product_id}: {self.price}"
+        return f"{self.product_id} from {self.changed_at:%Y-%m-%d}"
 
     @property
     def change(self) -> Change:

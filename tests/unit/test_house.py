@@ -23,6 +23,8 @@ PUBLIC = {
     "",
     "livez",
     "readyz",
+    "account/reset/",
+    "account/verify/",
     "admin/login/",
     "api/docs/",
     "api/redoc/",

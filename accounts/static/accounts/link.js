@@ -21,7 +21,7 @@ form.addEventListener("submit", async (event) => {
     outcome.textContent = answer.ok ? button.dataset.done : (await answer.json()).detail;
     form.hidden = answer.ok;
   } catch {
-    outcome.textContent = "That did not work. Please try again.";
+    outcome.textContent = form.dataset.failed;
   }
   button.disabled = false;
 });
