@@ -56,7 +56,7 @@ PRODUCTION := DJANGO_SETTINGS_MODULE=config.settings.production \
 	STRIPE_SECRET_KEY=sk_test_made_up STRIPE_WEBHOOK_SECRET=whsec_made_up \
 	ALLOWED_HOSTS=shop.example.com PUBLIC_URL=https://shop.example.com SECURE_SSL_REDIRECT=1
 
-check: .venv/.full ## style, types, layers, migrations, system checks, API schema
+check: .venv/.full ## style, types, layers, bandit, migrations, system checks, API schema, Postman, docs
 	@mkdir -p $(SOUK_STATE_DIR)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -74,6 +74,7 @@ check: .venv/.full ## style, types, layers, migrations, system checks, API schem
 	@$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
 	$(PY) manage.py spectacular --validate --fail-on-warn --format openapi-json --file $(SOUK_STATE_DIR)/schema.json
 	$(PY) .ci/postman_check.py $(SOUK_STATE_DIR)/schema.json
+	$(PY) manage.py schema_docs --check
 
 advisories: ## known holes in the packages, by pip-audit, where advisories can be reached
 	@if ! curl -fsS --max-time 10 $(ADVISORIES) 2>/dev/null | grep -q '"vulnerabilities": *\[ *{'; then \

@@ -30,7 +30,7 @@ class Reason(StrEnum):
     UNDERPAID = "underpaid"
     OVERPAID = "overpaid"
     MULTIPLE = "multiple"
-    WRONG_TOKEN = "wrong_token"  # noqa: S105
+    WRONG_TOKEN = "wrong_token"  # noqa: S105  # nosec B105  # a reason for review
     REORGED = "reorged"
     STOCK_GONE = "stock_gone"
     DISPUTED = "disputed"
