@@ -55,7 +55,8 @@ def _mermaid(tables: list[Table]) -> str:
 
 def _attribute(column: Column) -> str:
     # Mermaid takes neither spaces nor commas in a type.
-    kind = re.sub(r"[ ,]", "_", column.type.removesuffix(" auto_increment"))
+    short = column.type.removesuffix(" auto_increment").replace(",0)", ")")
+    kind = re.sub(r"[ ,]", "_", short)
     return f"        {kind} {column.name} {', '.join(column.keys)}".rstrip()
 
 

@@ -115,11 +115,16 @@ def _column(field: Any, editor: _Editor) -> Column:
         type=field.db_parameters(editor.connection)["type"].lower(),
         null=field.null,
         primary=field.primary_key,
-        unique=field.unique,
+        unique=field.unique or _alone_unique(field),
         default=_default(field, editor),
         refers_to=f"{remote.model._meta.db_table}.{field.target_field.column}" if remote else "",
         values=tuple(str(value) for value, _label in field.flatchoices),
     )
+
+
+def _alone_unique(field: Any) -> bool:
+    constraints = field.model._meta.total_unique_constraints
+    return any(constraint.fields == (field.name,) for constraint in constraints)
 
 
 def _default(field: Any, editor: _Editor) -> str:
