@@ -26,10 +26,15 @@ class Command(BaseCommand):
         }
         if check:
             _compare(made)
-            return
-        for path, text in made.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+        else:
+            _write(made)
+        self.stdout.write(f"schema: {len(found)} tables, page and picture up to date")
+
+
+def _write(made: dict[Path, str]) -> None:
+    for path, text in made.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 def _compare(made: dict[Path, str]) -> None:
