@@ -22,8 +22,9 @@ index. Columns may be null only where it is said. Amounts are integers: `bigint`
 def markdown(tables: list[Table], foreign: list[str]) -> str:
     """The whole page; `foreign` are the tables that Django's own apps bring."""
     parts = [HEAD, _contents(tables)]
+    here = {table.name for table in tables}
     for app, of_app in groupby(tables, key=lambda table: table.app):
-        parts += _app(app, list(of_app))
+        parts += _app(app, list(of_app), here)
     names = ", ".join(f"`{name}`" for name in foreign)
     parts.append(f"## Django's own\n\n{names}; and `django_migrations`.\n")
     return "\n".join(parts)
@@ -37,11 +38,11 @@ def _contents(tables: list[Table]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _app(app: str, tables: list[Table]) -> Iterator[str]:
+def _app(app: str, tables: list[Table], here: set[str]) -> Iterator[str]:
     yield f"## {app}\n"
     yield _mermaid(tables)
     for table in tables:
-        yield _section(table)
+        yield _section(table, here)
 
 
 def _mermaid(tables: list[Table]) -> str:
@@ -67,21 +68,21 @@ def _relation(table: Table, column: Column) -> str:
     return f"    {column.refers_to.partition('.')[0]} {one}--{many} {table.name} : {column.name}"
 
 
-def _section(table: Table) -> str:
+def _section(table: Table, here: set[str]) -> str:
     home = f"{table.app}/{table.feature}"
     lines = [f"### {table.name}", "", f"{table.text} (`{home}`)".lstrip(), ""]
     lines += ["| column | type | null | key | default | values, target |", "| --- " * 6 + "|"]
-    lines += [_row(column) for column in table.columns]
+    lines += [_row(column, here) for column in table.columns]
     if table.rules:
         lines += ["", *(_rule(*rule) for rule in table.rules)]
     return "\n".join(lines) + "\n"
 
 
-def _row(column: Column) -> str:
+def _row(column: Column, here: set[str]) -> str:
     about = [f"`{value}`" for value in column.values]
     if column.refers_to:
         name = column.refers_to.partition(".")[0]
-        about.append(f"→ [{column.refers_to}](#{name})")
+        about.append(f"→ [{column.refers_to}](#{name if name in here else 'djangos-own'})")
     cells = [
         f"`{column.name}`",
         column.type,
