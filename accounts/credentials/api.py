@@ -15,6 +15,7 @@ from accounts.sessions.authentication import principal
 from accounts.throttling import services as throttling
 from common.addresses import client_address
 from common.api.docs import operation
+from common.api.serializers import StrictSerializer
 from common.api.views import ApiView
 
 
@@ -88,10 +89,11 @@ class EmailVerifyResend(ApiView):
         description="Nothing is mailed where the address is verified already.",
         request=None,
         answers={204: None},
-        refusals=(401, 429),
+        refusals=(400, 401, 413, 415, 429),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
+        self.body(request, StrictSerializer)
         me = principal(request)
         throttling.count("resend", account=str(me.uid), address=client_address(request))
         services.email_verification_request(user_id=me.pk)

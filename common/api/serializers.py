@@ -1,13 +1,16 @@
 """Serializers that ignore nothing, and the fields in which money crosses the HTTP border."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from common import money
+
+# 256 KiB hold 20,000 names, and an answer that repeats them all is ten times that long.
+MOST_UNKNOWN: Final = 100
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -19,7 +22,8 @@ class StrictSerializer(serializers.Serializer[Any]):
         unknown = set(data) - set(self.fields) if hasattr(data, "keys") else set()
         if unknown:
             detail = ErrorDetail("This field is not known here.", code=self.unknown_code)
-            raise ValidationError({name: [detail] for name in sorted(map(str, unknown))})
+            names = sorted(map(str, unknown))[:MOST_UNKNOWN]
+            raise ValidationError({name: [detail] for name in names})
         return super().to_internal_value(data)
 
 

@@ -62,8 +62,8 @@ class Row:
 class World:
     """The callers and their objects, made when they are first asked for."""
 
-    def __init__(self) -> None:
-        self.goods = ProductFactory(slug="goods", list_price=1000, stock=1000)
+    def __init__(self, goods: Any = None) -> None:
+        self.goods = goods or ProductFactory(slug="goods", list_price=1000, stock=1000)
         self._users: dict[str, Any] = {}
         self._sessions: dict[str, Any] = {}
 
