@@ -11,11 +11,13 @@ import pytest
 from django.conf import settings as configured
 from rest_framework.test import APIClient
 
-from accounts.sessions import services
+from accounts.credentials import tokens as links
+from accounts.sessions import services, tokens
 from accounts.sessions.models import RefreshFamily
 from accounts.sessions.rules import TokenPair
 from accounts.users.models import User
-from accounts.users.services import user_deactivate
+from accounts.users.services import user_deactivate, user_save
+from common import clock
 from tests.factories.users import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +78,76 @@ def test_a_token_that_is_wrong_opens_nothing(make: Callable[[TokenPair], str]) -
     assert me(pair.access).status_code == 200
 
 
+def refresh_of_another(pair: TokenPair) -> str:
+    """The body says another family; the signature is this one's."""
+    other = services.session_start(user_id=UserFactory().pk)
+    head, _, signature = pair.refresh.split(".")
+    return (
+        f"{head}.{part(jwt.decode(other.refresh, options={'verify_signature': False}))}.{signature}"
+    )
+
+
+def unsigned_refresh(pair: TokenPair) -> str:
+    body = jwt.decode(pair.refresh, options={"verify_signature": False})
+    return f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(body)}."
+
+
+def expired_refresh(pair: TokenPair) -> str:
+    body = jwt.decode(pair.refresh, options={"verify_signature": False})
+    late = {**body, "exp": body["iat"] - 1}
+    return jwt.encode(late, configured.JWT_SIGNING_KEY, algorithm="HS256")
+
+
+def access_as_refresh(pair: TokenPair) -> str:
+    return pair.access
+
+
+WRONG_REFRESH = [refresh_of_another, unsigned_refresh, expired_refresh, access_as_refresh]
+
+
+@pytest.mark.parametrize("path", ["token/refresh/", "logout/"])
+@pytest.mark.parametrize("make", WRONG_REFRESH, ids=lambda make: make.__name__)
+def test_a_refresh_token_that_is_wrong_renews_and_ends_nothing(
+    make: Callable[[TokenPair], str], path: str
+) -> None:
+    pair = services.session_start(user_id=UserFactory().pk)
+    assert post(path, {"refresh": make(pair)}) == 401
+    assert not RefreshFamily.objects.exclude(revoked_at=None).exists()
+    assert post("token/refresh/", {"refresh": pair.refresh}) == 200
+
+
+def unverified(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(encoded: str) -> dict[str, Any]:
+        return dict(jwt.decode(encoded, options={"verify_signature": False}))
+
+    monkeypatch.setattr(tokens, "_decode", decode)
+
+
+@pytest.mark.parametrize("make", [unsigned, changed, by_secret_key, expired])
+def test_control_without_the_signature_every_forged_token_opens(
+    make: Callable[[TokenPair], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unverified(monkeypatch)
+    assert me(make(services.session_start(user_id=UserFactory().pk))).status_code == 200
+
+
+@pytest.mark.parametrize("make", [refresh_of_another, unsigned_refresh, expired_refresh])
+def test_control_without_the_signature_every_forged_refresh_token_renews(
+    make: Callable[[TokenPair], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unverified(monkeypatch)
+    with pytest.raises(AssertionError):
+        test_a_refresh_token_that_is_wrong_renews_and_ends_nothing(make, "token/refresh/")
+
+
+def test_control_without_the_type_a_refresh_token_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = tokens.read
+    every = (tokens.ACCESS, tokens.REFRESH)
+    monkeypatch.setattr(tokens, "read", lambda encoded, *_: read(encoded, *every))
+    pair = services.session_start(user_id=UserFactory().pk)
+    assert me(refresh_as_access(pair)).status_code == 200
+
+
 def sign_out(user: User, pair: TokenPair) -> None:
     assert post("logout/", {"refresh": pair.refresh}) == 204
 
@@ -89,12 +161,24 @@ def deactivate(user: User, pair: TokenPair) -> None:
     user_deactivate(user_id=user.pk)
 
 
+def reset_password(user: User, pair: TokenPair) -> None:
+    now, hour = clock.now(), timedelta(hours=1)
+    link = links.make(links.RESET, user, now=now, lifetime=hour)
+    body = {"token": link, "new_password": "quite-another-horse-7"}
+    assert post("password/reset/confirm/", body) == 204
+
+
+def deactivate_in_the_admin(user: User, pair: TokenPair) -> None:
+    user.is_active = False
+    user_save(user=user, changed=["is_active"])
+
+
 def reuse(user: User, pair: TokenPair) -> None:
     assert post("token/refresh/", {"refresh": pair.refresh}) == 200
     assert post("token/refresh/", {"refresh": pair.refresh}) == 401
 
 
-ENDS = [sign_out, change_password, deactivate, reuse]
+ENDS = [sign_out, change_password, reset_password, deactivate, deactivate_in_the_admin, reuse]
 
 
 @pytest.mark.django_db(transaction=True)

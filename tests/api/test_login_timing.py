@@ -1,0 +1,64 @@
+"""Known and unknown addresses cost the same time: the medians of LOGIN_TRIES calls of each.
+
+The processor's time, as other tests run beside; benchmarks/login_timing.py takes a stopwatch to a
+running shop.
+"""
+
+import os
+import statistics
+import time
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.users import backends
+from tests.factories.users import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+TRIES = int(os.environ.get("LOGIN_TRIES", "50"))
+APART_MS = 10.0
+CALLS = {"token/": ({"password": "not-the-password"}, 401), "password/reset/": ({}, 204)}
+
+
+@pytest.fixture(autouse=True)
+def _as_in_production(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+    settings.THROTTLE_FACTOR = 1000
+
+
+def milliseconds(path: str, email: str) -> float:
+    body, expected = CALLS[path]
+    started = time.process_time()
+    answer = APIClient().post(f"/api/v1/auth/{path}", {"email": email, **body}, format="json")
+    took = (time.process_time() - started) * 1000
+    assert answer.status_code == expected
+    return took
+
+
+def apart(path: str) -> float:
+    """How far the medians of a known and of unknown addresses are from each other, in ms."""
+    known = UserFactory().email
+    # What is cached for the process is cached by the first call.
+    milliseconds(path, known)
+    pairs = [
+        (milliseconds(path, known), milliseconds(path, f"nobody-{number}@example.org"))
+        for number in range(TRIES)
+    ]
+    registered, others = (statistics.median(times) for times in zip(*pairs, strict=True))
+    return abs(registered - others)
+
+
+@pytest.mark.parametrize("path", CALLS)
+def test_known_and_unknown_addresses_take_the_same_time(path: str, record_property: Any) -> None:
+    found = apart(path)
+    record_property("shown", f"{path} {found:.2f} ms apart (medians of {TRIES})")
+    assert found < APART_MS
+
+
+def test_control_without_the_spare_hash_the_medians_are_far_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backends, "make_password", lambda password: "")
+    assert apart("token/") >= APART_MS
