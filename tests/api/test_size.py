@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from rest_framework import serializers
 from rest_framework.parsers import JSONParser
 
@@ -150,6 +151,15 @@ def test_a_picture_of_10_mb_is_refused() -> None:
         answer = target.send({"image": file})
         assert (answer.status_code, refused(answer)) == (status, True)
         assert time.monotonic() - started < 1
+    assert stored() == before
+
+
+@pytest.mark.parametrize(("body", "status"), [(b" " * (10 * MB), 413), (DEEP, 400)])
+def test_a_webhook_beyond_all_bounds_is_refused_unread(body: bytes, status: int) -> None:
+    before, started = stored(), time.monotonic()
+    answer = Client().post("/webhooks/stripe/", body, content_type="application/json")
+    assert (answer.status_code, refused(answer)) == (status, True)
+    assert time.monotonic() - started < 1
     assert stored() == before
 
 
