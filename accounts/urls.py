@@ -1,12 +1,13 @@
-"""`/api/v1/auth/`."""
+"""`auth` below /api/v1/auth/, `public` below /api/v1/, `staff` below /api/v1/admin/."""
 
 from django.urls import path
 
 from accounts.credentials import api as credentials
+from accounts.ledger import api as ledger
 from accounts.sessions import api as sessions
 from accounts.users import api as users
 
-urlpatterns = [
+auth = [
     path("register/", sessions.Register.as_view(), name="register"),
     path("token/", sessions.SignIn.as_view(), name="token"),
     path("token/refresh/", sessions.Refresh.as_view(), name="token-refresh"),
@@ -23,3 +24,10 @@ urlpatterns = [
     path("email/verify/", credentials.EmailVerify.as_view(), name="email-verify"),
     path("email/verify/resend/", credentials.EmailVerifyResend.as_view(), name="email-resend"),
 ]
+
+public = [
+    path("wallet/", ledger.Wallet.as_view()),
+    path("wallet/entries/", ledger.WalletEntries.as_view()),
+]
+
+staff = [path("ledger/trial-balance/", ledger.TrialBalance.as_view())]

@@ -12,16 +12,18 @@ from drf_spectacular.views import (
     SpectacularSwaggerSplitView,
 )
 
+from accounts import urls as accounts
 from common import urls as common
 from config import health
 from payments import urls as payments
 from shop import urls as shop
 
 api: list[URLPattern | URLResolver] = [
-    path("auth/", include("accounts.urls")),
+    path("auth/", include(accounts.auth)),
+    *accounts.public,
     *shop.public,
     *payments.public,
-    path("admin/", include([*shop.staff, *payments.staff, *common.staff])),
+    path("admin/", include([*accounts.staff, *shop.staff, *payments.staff, *common.staff])),
 ]
 
 swagger = SpectacularSwaggerSplitView.as_view(url_name="schema")

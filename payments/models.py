@@ -1,6 +1,6 @@
 """The tables of `payments`, for Django to find."""
 
-from payments.intake.models import Payment, PaymentEvent, Refund, RefundLine
+from payments.intake.models import Dispute, Payment, PaymentEvent, Refund, RefundLine
 from payments.stripe.models import (
     StripeAttempt,
     StripeCustomer,
@@ -10,6 +10,7 @@ from payments.stripe.models import (
 )
 
 __all__ = [
+    "Dispute",
     "Payment",
     "PaymentEvent",
     "Refund",

@@ -247,6 +247,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "outbox-forget": {"task": "common.outbox.forget_done", "schedule": 3600.0},
     "idempotency-forget": {"task": "common.idempotency.forget_expired", "schedule": 600.0},
     "sessions-forget": {"task": "accounts.sessions.forget_expired", "schedule": 3600.0},
+    "ledger-holds-expire": {"task": "accounts.ledger.expire_holds", "schedule": 10.0},
     "orders-expire": {"task": "payments.checkout.expire_overdue", "schedule": 5.0},
     "stripe-poll": {"task": "payments.stripe.poll", "schedule": 15.0},
     "audit-seal": {"task": "common.audit.seal", "schedule": 60.0},

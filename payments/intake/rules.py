@@ -30,7 +30,7 @@ class Reason(StrEnum):
     UNDERPAID = "underpaid"
     OVERPAID = "overpaid"
     MULTIPLE = "multiple"
-    WRONG_TOKEN = "wrong_token"  # noqa: S105
+    WRONG_TOKEN = "wrong_token"  # noqa: S105  # nosec B105  # a reason for review
     REORGED = "reorged"
     STOCK_GONE = "stock_gone"
     DISPUTED = "disputed"
@@ -41,6 +41,34 @@ class RefundStatus(StrEnum):
     PENDING = "pending"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+class Source(StrEnum):
+    """Where a refund's money is in our books before it goes back."""
+
+    SALE = "sale"
+    UNAPPLIED = "unapplied"
+    WALLET = "wallet"
+
+
+class Destination(StrEnum):
+    """Where a refund goes: back to where the money came from, or into the customer's wallet."""
+
+    ORIGINAL = "original"
+    WALLET = "wallet"
+
+
+class Resolution(StrEnum):
+    """How staff end a review."""
+
+    ACCEPT = "accept"
+    REFUND = "refund"
+
+
+class DisputeStatus(StrEnum):
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
 
 
 # Money that bought nothing and goes back by itself.
@@ -63,6 +91,13 @@ TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
 
 def may_become(current: str, wanted: Status) -> bool:
     return wanted in TRANSITIONS[Status(current)]
+
+
+def source(status: str, reason: str, *, has_order: bool) -> Source:
+    """What a refund of a payment takes back: a sale, a deposit, or money that bought nothing."""
+    if status == Status.REVIEW and reason != Reason.DISPUTED:
+        return Source.UNAPPLIED
+    return Source.SALE if has_order else Source.WALLET
 
 
 def misfit(asked: int, received: int) -> Reason | None:

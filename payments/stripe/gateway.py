@@ -36,11 +36,28 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class ProviderRefund:
-    """A Refund; `status` is Stripe's: pending, requires_action, succeeded, failed, canceled."""
+    """A Refund; `status` is Stripe's: pending, requires_action, succeeded, failed, canceled.
+
+    `uid` is the refund of ours it was made for, empty where it was made at Stripe's dashboard.
+    """
 
     id: str
     status: str
     failure: str
+    intent_id: str
+    amount: int
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderDispute:
+    """A Dispute; `amount` in minor units, `status` Stripe's."""
+
+    id: str
+    status: str
+    reason: str
+    intent_id: str
+    amount: int
 
 
 @functools.lru_cache(maxsize=4)
@@ -222,10 +239,8 @@ def _create_refund(refund_uid: str, intent_id: str, amount: int, key: str) -> Pr
 def _find_refund(refund_uid: str, intent_id: str) -> ProviderRefund | None:
     with _answers():
         refunds = client().v1.refunds.list({"payment_intent": intent_id, "limit": 100})
-        for refund in refunds.auto_paging_iter():
-            if refund.metadata and refund.metadata.to_dict().get("refund") == refund_uid:
-                return _refund(refund)
-    return None
+        found = (_refund(refund) for refund in refunds.auto_paging_iter())
+        return next((refund for refund in found if refund.uid == refund_uid), None)
 
 
 def retrieve_refund(refund_id: str) -> ProviderRefund:
@@ -238,6 +253,24 @@ def _refund(refund: stripe.Refund) -> ProviderRefund:
         id=refund.id,
         status=refund.status or "pending",
         failure=getattr(refund, "failure_reason", None) or "",
+        intent_id=str(refund.payment_intent or ""),
+        amount=refund.amount,
+        uid=(refund.metadata.to_dict() if refund.metadata else {}).get("refund", ""),
+    )
+
+
+def retrieve_dispute(dispute_id: str) -> ProviderDispute:
+    with _answers():
+        return _dispute(client().v1.disputes.retrieve(dispute_id))
+
+
+def _dispute(dispute: stripe.Dispute) -> ProviderDispute:
+    return ProviderDispute(
+        id=dispute.id,
+        status=dispute.status,
+        reason=dispute.reason,
+        intent_id=str(dispute.payment_intent or ""),
+        amount=dispute.amount,
     )
 
 

@@ -32,6 +32,33 @@ _OUTCOMES: Final = {
 }
 
 
+class DisputeState(StrEnum):
+    """What a dispute's status says about the money."""
+
+    UNTOUCHED = "untouched"
+    WITHDRAWN = "withdrawn"
+    RETURNED = "returned"
+    LOST = "lost"
+
+
+# https://docs.stripe.com/disputes/how-disputes-work: an inquiry (`warning_…`) withdraws nothing.
+_DISPUTES: Final = {
+    "warning_needs_response": DisputeState.UNTOUCHED,
+    "warning_under_review": DisputeState.UNTOUCHED,
+    "warning_closed": DisputeState.UNTOUCHED,
+    "prevented": DisputeState.UNTOUCHED,
+    "needs_response": DisputeState.WITHDRAWN,
+    "under_review": DisputeState.WITHDRAWN,
+    "won": DisputeState.RETURNED,
+    "lost": DisputeState.LOST,
+}
+
+
+def dispute_state(status: str) -> DisputeState:
+    """Raises KeyError for a status that this version of Stripe's API does not have."""
+    return _DISPUTES[status]
+
+
 def outcome(status: str) -> Outcome:
     """Raises KeyError for a status that this version of Stripe's API does not have."""
     return _OUTCOMES[status]

@@ -46,4 +46,6 @@ def record(
 def payment_close(payment: Payment, status: Status) -> None:
     """Give a locked open payment up and have the provider told."""
     move(payment, status)
-    enqueue(ports.gateway(payment.method).close_task, payment_id=payment.pk)
+    task = ports.gateway(payment.method).close_task
+    if task:
+        enqueue(task, payment_id=payment.pk)

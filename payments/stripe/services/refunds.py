@@ -1,12 +1,15 @@
-"""Refunds at Stripe."""
+"""Refunds at Stripe: those we ask for, and those made at its dashboard."""
 
 from django.db import IntegrityError, transaction
 
+from common.db import transactional
+from payments.intake import locks as intake_locks
 from payments.intake import selectors as intake
 from payments.intake import services as machine
+from payments.intake.errors import RefundExceedsCaptured
 from payments.intake.rules import RefundStatus
 from payments.stripe import gateway, selectors
-from payments.stripe.errors import Refused
+from payments.stripe.errors import NotYetKnown, Refused
 from payments.stripe.gateway import ProviderRefund
 from payments.stripe.models import StripeIntent, StripeRefund
 
@@ -53,3 +56,34 @@ def _apply(refund_id: int, answer: ProviderRefund) -> None:
     elif answer.status in ("failed", "canceled"):
         failure = answer.failure or answer.status
         machine.refund_settle(refund_id=refund_id, succeeded=False, failure=failure)
+
+
+def refund_adopt(*, stripe_id: str) -> bool:
+    """Write down a refund that Stripe tells of first; False where it is not of a payment of ours.
+
+    Raises Unreachable, and NotYetKnown while it cannot be written: it is one of ours whose answer
+    is not stored yet, it has not succeeded, or a refund of ours is in its way.
+    """
+    refund = gateway.retrieve_refund(stripe_id)
+    known = selectors.intent_by_stripe_id(refund.intent_id)
+    if known is None:
+        return False
+    if refund.status in ("failed", "canceled"):
+        return True
+    if refund.uid or refund.status != "succeeded":
+        raise NotYetKnown(stripe_id)
+    try:
+        _adopt(known.payment_id, refund)
+    except RefundExceedsCaptured as error:
+        raise NotYetKnown(stripe_id) from error
+    return True
+
+
+@transactional
+def _adopt(payment_id: int, refund: ProviderRefund) -> None:
+    intake_locks.payment(payment_id)
+    if selectors.refund_by_stripe_id(refund.id) is not None:
+        return
+    reason = "made at Stripe's dashboard"
+    row = machine.refund_record(payment_id=payment_id, amount=refund.amount, reason=reason)
+    StripeRefund.objects.create(refund=row, stripe_id=refund.id)

@@ -15,15 +15,22 @@ from common.outbox.services import enqueue
 from payments.stripe import gateway, selectors
 from payments.stripe.errors import NotYetKnown
 from payments.stripe.models import WebhookEvent
+from payments.stripe.services.disputes import dispute_sync
 from payments.stripe.services.intents import intent_save, intent_sync
-from payments.stripe.services.refunds import refund_sync
+from payments.stripe.services.refunds import refund_adopt, refund_sync
 
 State = WebhookEvent.State
 INTENT_EVENTS: Final = frozenset(
     f"payment_intent.{name}"
     for name in ("succeeded", "payment_failed", "processing", "requires_action", "canceled")
 )
-REFUND_EVENTS: Final = frozenset({"refund.updated", "refund.failed", "charge.refund.updated"})
+REFUND_EVENTS: Final = frozenset(
+    {"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"}
+)
+DISPUTE_EVENTS: Final = frozenset(
+    f"charge.dispute.{name}"
+    for name in ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated")
+)
 # An event about something of ours that never appears is given up after this long.
 PATIENCE: Final = timedelta(hours=24)
 
@@ -66,6 +73,8 @@ def _dispatch(kind: str, about: dict[str, Any]) -> bool:
         return _intent_changed(about)
     if kind in REFUND_EVENTS:
         return _refund_changed(about)
+    if kind in DISPUTE_EVENTS:
+        return dispute_sync(dispute_id=about["id"])
     return False
 
 
@@ -92,10 +101,7 @@ def _adopt(about: dict[str, Any]) -> int | None:
 
 def _refund_changed(about: dict[str, Any]) -> bool:
     refund_id = selectors.refund_by_stripe_id(about["id"])
-    if refund_id is not None:
-        refund_sync(refund_id=refund_id)
-        return True
-    uid = (about.get("metadata") or {}).get("refund")
-    if uid is None:
-        return False
-    raise NotYetKnown(about["id"])
+    if refund_id is None:
+        return refund_adopt(stripe_id=about["id"])
+    refund_sync(refund_id=refund_id)
+    return True
