@@ -26,6 +26,9 @@ staff = [
     path("payments/<uuid:uid>/", intake.StaffPaymentDetail.as_view()),
     path("payments/<uuid:uid>/refund/", intake.StaffRefunds.as_view()),
     path("payments/<uuid:uid>/resolve/", intake.StaffResolve.as_view()),
+    path("webhook-events/", stripe.StaffEventList.as_view()),
+    path("webhook-events/<slug:event_id>/", stripe.StaffEventDetail.as_view()),
+    path("webhook-events/<slug:event_id>/replay/", stripe.StaffEventReplay.as_view()),
 ]
 
 webhooks = [path("stripe/", stripe.webhook)]

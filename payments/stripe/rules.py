@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 SIGNATURE_TOLERANCE: Final = 300
 POLL_SOONEST: Final = timedelta(seconds=15)
@@ -30,6 +30,11 @@ _OUTCOMES: Final = {
     "succeeded": Outcome.PAID,
     "canceled": Outcome.DEAD,
 }
+
+
+# https://docs.stripe.com/refunds#refund-object: the others are pending and requires_action.
+REFUND_FAILED: Final = frozenset({"failed", "canceled"})
+REFUND_DECIDED: Final = REFUND_FAILED | {"succeeded"}
 
 
 class DisputeState(StrEnum):
@@ -72,6 +77,32 @@ def is_abandoned(status: str, expires_at: datetime, now: datetime) -> bool:
 def poll_pause(age: timedelta) -> timedelta:
     """How long to wait before asking again: a quarter of the age, within 15 s and 10 minutes."""
     return min(max(age / 4, POLL_SOONEST), POLL_LATEST)
+
+
+# What staff may see of an event: whom it is about, how it stands, and how much money it is.
+_SHOWN: Final = (
+    "id",
+    "object",
+    "status",
+    "amount",
+    "amount_received",
+    "amount_refunded",
+    "currency",
+    "payment_intent",
+    "charge",
+    "reason",
+    "failure_reason",
+    "metadata",
+    "created",
+)
+
+
+def safe_part(payload: dict[str, Any]) -> dict[str, Any]:
+    """An event's body without what only the customer may know, such as its client secret."""
+    about = (payload.get("data") or {}).get("object") or {}
+    head = {name: payload[name] for name in ("id", "type", "created") if name in payload}
+    shown = {name: about[name] for name in _SHOWN if about.get(name) is not None}
+    return {**head, "data": {"object": shown}}
 
 
 def timestamp_is_near(timestamp: int, now: float) -> bool:

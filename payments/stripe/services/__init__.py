@@ -4,7 +4,7 @@ from payments.stripe.services.confirm import attempt_resolve, payment_confirm
 from payments.stripe.services.disputes import dispute_sync
 from payments.stripe.services.intents import intent_cancel, intent_ensure, intent_sync, poll
 from payments.stripe.services.refunds import refund_adopt, refund_send, refund_sync
-from payments.stripe.services.webhooks import webhook_process, webhook_receive
+from payments.stripe.services.webhooks import webhook_process, webhook_receive, webhook_replay
 
 __all__ = [
     "attempt_resolve",
@@ -19,4 +19,5 @@ __all__ = [
     "refund_sync",
     "webhook_process",
     "webhook_receive",
+    "webhook_replay",
 ]
