@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from common.append_only import AppendOnly
 from common.fields import BaseUnitsField, MinorUnitsField
 from payments.intake.rules import (
     Destination,
@@ -76,7 +77,7 @@ class Payment(models.Model):
         return str(self.uid)
 
 
-class PaymentEvent(models.Model):
+class PaymentEvent(AppendOnly):
     """Something that happened to a payment, never edited; totals are sums of these."""
 
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="events")
@@ -137,7 +138,7 @@ class Refund(models.Model):
         return str(self.uid)
 
 
-class RefundLine(models.Model):
+class RefundLine(AppendOnly):
     """A refund's share of one order line."""
 
     refund = models.ForeignKey(Refund, models.PROTECT, related_name="lines")
