@@ -234,7 +234,11 @@ STRIPE_API_BASE = "https://api.stripe.com"
 STRIPE_TIMEOUT_SECONDS = env.float("STRIPE_TIMEOUT_SECONDS", default=8.0)
 
 CELERY_TASK_DEFAULT_QUEUE = "background"
-CELERY_TASK_ROUTES = {"payments.*": {"queue": "payments"}}
+CELERY_TASK_ROUTES = {
+    # First: a mail server that hangs must not keep payments waiting.
+    "payments.notices.*": {"queue": "background"},
+    "payments.*": {"queue": "payments"},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True

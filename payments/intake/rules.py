@@ -71,6 +71,16 @@ class DisputeStatus(StrEnum):
     LOST = "lost"
 
 
+# What somebody may want to hear of, and after how many seconds: 3-D Secure only if it lasts.
+NEWS: Final[Mapping[Status, int]] = {
+    Status.PROCESSING: 120,
+    Status.SUCCEEDED: 0,
+    Status.FAILED: 0,
+    Status.EXPIRED: 0,
+    Status.REVIEW: 0,
+}
+# Most refunds are through by then.
+REFUND_NEWS_AFTER: Final = 600
 # Money that bought nothing and goes back by itself.
 UNUSED: Final = frozenset({Reason.MULTIPLE, Reason.STOCK_GONE})
 OPEN: Final = frozenset({Status.AWAITING, Status.PROCESSING})

@@ -21,7 +21,7 @@ from payments.intake.locks import Locked
 from payments.intake.models import Payment, Refund, RefundLine
 from payments.intake.rules import Destination, Method, Reason, RefundStatus, Source, Status
 from payments.intake.services import books
-from payments.intake.services.moves import move, record
+from payments.intake.services.moves import move, record, tell
 from shop.orders import rules as order_rules
 from shop.orders import services as orders
 from shop.orders.rules import LineLeft, LineShare
@@ -154,13 +154,15 @@ def _create(found: Locked, refund: Refund, shares: Sequence[LineShare]) -> Refun
     payment.refund_pending += refund.amount
     payment.save(update_fields=["refund_pending"])
     _tell(refund, "refund.request", reason=refund.reason, restock=refund.restock)
-    record(payment, "refund_asked", amount=refund.amount, data={"refund": str(refund.uid)})
+    data = {"refund": str(refund.uid)}
+    asked = record(payment, "refund_asked", amount=refund.amount, data=data)
     if _goes_to_wallet(refund):
         _settle(refund, found)
         return refund
     if refund.source == Source.WALLET:
         books.hold_refund(refund)
     enqueue(_task(payment), refund_id=refund.pk)
+    tell(asked, after=rules.REFUND_NEWS_AFTER)
     return refund
 
 
@@ -231,7 +233,7 @@ def _settle(refund: Refund, found: Locked) -> None:
     payment.refund_pending -= refund.amount
     payment.refunded += refund.amount
     payment.save(update_fields=["refund_pending", "refunded"])
-    record(payment, "refunded", amount=refund.amount, once=f"refund:{refund.uid}")
+    tell(record(payment, "refunded", amount=refund.amount, once=f"refund:{refund.uid}"))
     if payment.refunded == payment.captured and payment.status != Status.REFUNDED:
         move(payment, Status.REFUNDED)
     _refund_order(refund, found)
@@ -266,7 +268,7 @@ def _redirect(refund: Refund, failure: str) -> bool:
     refund.save(update_fields=["destination", "failure"])
     _tell(refund, "refund.returned", failure=failure)
     data = {"refund": str(refund.uid), "failure": failure}
-    record(refund.payment, "refund_returned", amount=refund.amount, data=data)
+    tell(record(refund.payment, "refund_returned", amount=refund.amount, data=data))
     books.book_refund_returned(refund)
     return True
 
