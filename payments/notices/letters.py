@@ -63,6 +63,8 @@ def _paid(payment: Payment, order: Order, more: tuple[str, ...]) -> Letter:
 def _after_review(payment: Payment, reviewed: str) -> tuple[str, ...]:
     if not reviewed:
         return ()
+    if reviewed == Reason.LATE and payment.order is None:
+        return (_("It came after its time was over."),)
     if reviewed == Reason.LATE:
         return (_("It came after its time was over, and what you wanted was still there."),)
     said = _("We have looked at it, as it was not what we had asked for, and accepted it.")
@@ -200,18 +202,22 @@ def _review(event: PaymentEvent) -> Letter | None:
 
 
 def _about(payment: Payment) -> tuple[Fact, ...]:
-    what = (_("Order"), payment.order.number) if payment.order else (_("Deposit"), _("wallet"))
-    return what, (_("Amount"), _amount(payment)), (_("Paid with"), _method(payment.method))
+    how = _("Paid with") if payment.captured else _("Way to pay")
+    return _what(payment), (_("Amount"), _amount(payment)), (how, _method(payment.method))
 
 
 def _about_refund(refund: Refund) -> tuple[Fact, ...]:
     payment = refund.payment
     to_wallet = rules.goes_to_wallet(refund.destination, payment.method)
     return (
-        (_("Order"), payment.order.number) if payment.order else (_("Deposit"), _("wallet")),
+        _what(payment),
         (_("Refund"), _money(refund.amount, refund.currency)),
         (_("To"), _method(Method.WALLET if to_wallet else payment.method)),
     )
+
+
+def _what(payment: Payment) -> Fact:
+    return (_("Order"), payment.order.number) if payment.order else (_("Deposit"), _("wallet"))
 
 
 def _method(method: str) -> str:

@@ -22,6 +22,7 @@ from common.outbox.services import enqueue
 from payments.checkout.services import order_place
 from payments.intake.models import Payment
 from payments.intake.services import Capture, payment_settle, refund_request
+from payments.notices.services import notices_skip
 from payments.stripe.models import StripeIntent, WebhookEvent
 from shop.models import Order, Stock
 from shop.orders.rules import Fulfilment, Status
@@ -74,6 +75,7 @@ def fill() -> None:
     WebhookEvent.objects.create(
         event_id=f"evt_{payment.pk}", kind="x", payload={"client_secret": "pi_secret_y"}
     )
+    notices_skip(user_id=payment.user_id)
     wallet = customer(payment.user_id, "USD")
     deposit = move(500, debit=house(Kind.STRIPE_CLEARING, "USD"), credit=wallet)
     transfer_post(reference=f"d:{payment.pk}", kind="deposit", entries=deposit)

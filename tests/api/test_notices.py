@@ -7,11 +7,13 @@ from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from common.admin.display import page_of
 from common.outbox.models import OutboxMessage
 from payments.checkout.services import order_cancel
 from payments.checkout.tasks import expire_overdue
 from payments.intake.models import Payment
 from payments.intake.services import moves
+from payments.notices.models import Notice
 from payments.sandbox.stripe import StripeSandbox
 from payments.stripe import gateway
 from payments.stripe.services import intent_sync
@@ -29,7 +31,7 @@ from tests.factories.orders import (
     settled,
 )
 from tests.factories.shop import ProductFactory
-from tests.factories.users import StaffFactory, UserFactory, client_for
+from tests.factories.users import StaffFactory, SuperuserFactory, UserFactory, client_for
 from tests.factories.wallet import ask, deposit
 
 __all__ = ["own_rollbacks", "settled"]
@@ -333,3 +335,18 @@ class TestCost:
         with_mail = self.queries(pay)
         monkeypatch.setattr(moves, "tell", lambda event, after=0: None)
         assert len(with_mail) == len(self.queries(pay)) + 1
+
+
+def test_staff_see_which_mails_have_gone(api: Any, drain: Any, client: Any) -> None:
+    order = buy(api, drain, ("a", 1))
+    drain(later=True)
+    client.force_login(SuperuserFactory())
+    notice = Notice.objects.get()
+    pages = [
+        client.get("/admin/payments/notice/", {"q": order["number"]}),
+        client.get(page_of(notice)),
+    ]
+    for page in pages:
+        assert page.status_code == 200
+        assert order["payment"]["id"][:8] in page.content.decode()
+        assert "succeeded" in page.content.decode()
