@@ -254,6 +254,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "ledger-holds-expire": {"task": "accounts.ledger.expire_holds", "schedule": 10.0},
     "orders-expire": {"task": "payments.checkout.expire_overdue", "schedule": 5.0},
     "stripe-poll": {"task": "payments.stripe.poll", "schedule": 15.0},
+    "stripe-reconcile": {"task": "payments.stripe.reconcile", "schedule": 3600.0},
     "audit-seal": {"task": "common.audit.seal", "schedule": 60.0},
     "invariants": {"task": "config.check_invariants", "schedule": 900.0},
 }

@@ -69,6 +69,11 @@ def outcome(status: str) -> Outcome:
     return _OUTCOMES[status]
 
 
+def may_be_cancelled(status: str) -> bool:
+    """Open at Stripe and not being decided by a bank, which cannot be called off."""
+    return _OUTCOMES[status] in (Outcome.OPEN, Outcome.DECIDING) and status != "processing"
+
+
 def is_abandoned(status: str, expires_at: datetime, now: datetime) -> bool:
     """3-D Secure that nobody answers: Stripe would wait for ever, and the stock with it."""
     return status == "requires_action" and now >= expires_at + AUTHENTICATION_GRACE
