@@ -1,13 +1,16 @@
-"""`urlpatterns` below /api/v1/auth/, `pages` below /account/."""
+"""`auth` below /api/v1/auth/, `public` below /api/v1/, `staff` below /api/v1/admin/, `pages` below
+/account/.
+"""
 
 from django.urls import path
 
 from accounts.credentials import api as credentials
 from accounts.credentials import pages as links
+from accounts.ledger import api as ledger
 from accounts.sessions import api as sessions
 from accounts.users import api as users
 
-urlpatterns = [
+auth = [
     path("register/", sessions.Register.as_view(), name="register"),
     path("token/", sessions.SignIn.as_view(), name="token"),
     path("token/refresh/", sessions.Refresh.as_view(), name="token-refresh"),
@@ -29,3 +32,10 @@ pages = [
     path("reset/", links.reset, name="link-reset"),
     path("verify/", links.verify, name="link-verify"),
 ]
+
+public = [
+    path("wallet/", ledger.Wallet.as_view()),
+    path("wallet/entries/", ledger.WalletEntries.as_view()),
+]
+
+staff = [path("ledger/trial-balance/", ledger.TrialBalance.as_view())]

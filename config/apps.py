@@ -14,6 +14,7 @@ FEATURES = [
     "accounts.sessions",
     "payments.checkout",
     "payments.intake",
+    "payments.notices",
     "payments.stripe",
     "config",
 ]

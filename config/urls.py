@@ -19,10 +19,11 @@ from payments import urls as payments
 from shop import urls as shop
 
 api: list[URLPattern | URLResolver] = [
-    path("auth/", include("accounts.urls")),
+    path("auth/", include(accounts.auth)),
+    *accounts.public,
     *shop.public,
     *payments.public,
-    path("admin/", include([*shop.staff, *payments.staff, *common.staff])),
+    path("admin/", include([*accounts.staff, *shop.staff, *payments.staff, *common.staff])),
 ]
 
 swagger = SpectacularSwaggerSplitView.as_view(url_name="schema")

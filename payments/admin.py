@@ -2,6 +2,7 @@
 
 from payments.checkout import admin as checkout
 from payments.intake import admin as intake
+from payments.notices import admin as notices
 from payments.stripe import admin as stripe
 
-__all__ = ["checkout", "intake", "stripe"]
+__all__ = ["checkout", "intake", "notices", "stripe"]

@@ -12,5 +12,7 @@ class PaymentsConfig(AppConfig):
         from payments.intake import ports  # noqa: PLC0415
         from payments.intake.rules import Method  # noqa: PLC0415
         from payments.stripe.port import StripeGateway  # noqa: PLC0415
+        from payments.wallet.port import WalletGateway  # noqa: PLC0415
 
         ports.register(Method.STRIPE, StripeGateway())
+        ports.register(Method.WALLET, WalletGateway())

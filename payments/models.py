@@ -1,6 +1,7 @@
 """The tables of `payments`, for Django to find."""
 
-from payments.intake.models import Payment, PaymentEvent, Refund, RefundLine
+from payments.intake.models import Dispute, Payment, PaymentEvent, Refund, RefundLine
+from payments.notices.models import Notice
 from payments.stripe.models import (
     StripeAttempt,
     StripeCustomer,
@@ -10,6 +11,8 @@ from payments.stripe.models import (
 )
 
 __all__ = [
+    "Dispute",
+    "Notice",
     "Payment",
     "PaymentEvent",
     "Refund",

@@ -12,6 +12,7 @@ public = [
     path("orders/<slug:number>/cancel/", checkout.CancelOrder.as_view()),
     path("orders/<slug:number>/payments/", checkout.OrderPayments.as_view()),
     path("purchases/summary/", checkout.PurchaseSummary.as_view()),
+    path("wallet/deposits/", checkout.Deposits.as_view()),
     path("payments/", intake.PaymentList.as_view()),
     path("payments/<uuid:uid>/", intake.PaymentDetail.as_view()),
     path("payments/<uuid:uid>/confirm/", stripe.ConfirmPayment.as_view()),
@@ -24,6 +25,10 @@ staff = [
     path("payments/", intake.StaffPaymentList.as_view()),
     path("payments/<uuid:uid>/", intake.StaffPaymentDetail.as_view()),
     path("payments/<uuid:uid>/refund/", intake.StaffRefunds.as_view()),
+    path("payments/<uuid:uid>/resolve/", intake.StaffResolve.as_view()),
+    path("webhook-events/", stripe.StaffEventList.as_view()),
+    path("webhook-events/<slug:event_id>/", stripe.StaffEventDetail.as_view()),
+    path("webhook-events/<slug:event_id>/replay/", stripe.StaffEventReplay.as_view()),
 ]
 
 webhooks = [path("stripe/", stripe.webhook)]

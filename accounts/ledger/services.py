@@ -89,6 +89,26 @@ def _check_same(done: Transfer, wanted: list[Entry]) -> None:
 
 
 @transactional
+def debt_collect(
+    *,
+    reference: str,
+    account: AccountRef,
+    amount: int,
+    credit: AccountRef,
+    kind: str,
+    about: str = "",
+) -> Transfer:
+    """Take what a customer owes us as far as it is there; the rest is a loss of the house."""
+    row = _accounts([account])[account.key]
+    if done := selectors.transfer_by_reference(reference):
+        return done
+    there = min(row.available, amount)
+    losses = rules.house(Kind.LOSSES, account.currency)
+    entries = [Entry(account, there), Entry(losses, amount - there), Entry(credit, -amount)]
+    return transfer_post(reference=reference, kind=kind, entries=entries, about=about)
+
+
+@transactional
 def hold_place(
     *,
     reference: str,
@@ -107,6 +127,14 @@ def hold_place(
     return Hold.objects.create(
         reference=reference, account=row, amount=amount, expires_at=expires_at, about=about
     )
+
+
+@transactional
+def hold_what_is_there(*, reference: str, account: AccountRef, amount: int, about: str) -> None:
+    """Set aside up to `amount` of what the customer has; nothing where that is nothing."""
+    there = min(_accounts([account])[account.key].available, amount)
+    if there and selectors.hold_by_reference(reference) is None:
+        hold_place(reference=reference, account=account, amount=there, about=about)
 
 
 def _set_aside(account: Account, amount: int) -> None:

@@ -77,16 +77,26 @@ class MoneyField(serializers.Field[Any, Any, Any, Any]):
     default_error_messages = {
         "invalid": 'A decimal string with at most two decimals, such as "10.50".',
         "not_positive": "The amount must be above zero.",
+        "too_large": "The amount must not be above {limit}.",
     }
 
-    def __init__(self, *, currency: str = "USD", allow_zero: bool = False, **kwargs: Any) -> None:
-        self.currency, self.allow_zero = currency, allow_zero
+    def __init__(
+        self,
+        *,
+        currency: str = "USD",
+        allow_zero: bool = False,
+        max_minor: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.currency, self.allow_zero, self.max_minor = currency, allow_zero, max_minor
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> int:
         minor = self._parse(data)
         if minor < 0 or (minor == 0 and not self.allow_zero):
             self.fail("not_positive")
+        if self.max_minor is not None and minor > self.max_minor:
+            self.fail("too_large", limit=money.to_text(self.max_minor, self.currency))
         return minor
 
     def _parse(self, data: Any) -> int:

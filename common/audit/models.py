@@ -7,8 +7,10 @@ application's database user needs no right to change them.
 from django.db import models
 from django.db.models.functions import Now
 
+from common.append_only import AppendOnly
 
-class AuditEntry(models.Model):
+
+class AuditEntry(AppendOnly):
     """One act. `data` holds what changed, never secrets or personal data beyond the actor."""
 
     actor_id = models.BigIntegerField(null=True)
@@ -29,7 +31,7 @@ class AuditEntry(models.Model):
         return f"{self.action} {self.target}"
 
 
-class AuditBatch(models.Model):
+class AuditBatch(AppendOnly):
     """A link of the chain: the hash of its entries and of the batch before it."""
 
     number = models.BigIntegerField(primary_key=True)
@@ -45,7 +47,7 @@ class AuditBatch(models.Model):
         return f"{self.number}: {self.digest}"
 
 
-class AuditSeal(models.Model):
+class AuditSeal(AppendOnly):
     """Which batch an entry is in; entries commit out of order, so that no range of keys says it."""
 
     entry = models.OneToOneField(AuditEntry, models.PROTECT, primary_key=True, related_name="seal")

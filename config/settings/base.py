@@ -234,7 +234,11 @@ STRIPE_API_BASE = "https://api.stripe.com"
 STRIPE_TIMEOUT_SECONDS = env.float("STRIPE_TIMEOUT_SECONDS", default=8.0)
 
 CELERY_TASK_DEFAULT_QUEUE = "background"
-CELERY_TASK_ROUTES = {"payments.*": {"queue": "payments"}}
+CELERY_TASK_ROUTES = {
+    # First: a mail server that hangs must not keep payments waiting.
+    "payments.notices.*": {"queue": "background"},
+    "payments.*": {"queue": "payments"},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
@@ -247,8 +251,10 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "outbox-forget": {"task": "common.outbox.forget_done", "schedule": 3600.0},
     "idempotency-forget": {"task": "common.idempotency.forget_expired", "schedule": 600.0},
     "sessions-forget": {"task": "accounts.sessions.forget_expired", "schedule": 3600.0},
+    "ledger-holds-expire": {"task": "accounts.ledger.expire_holds", "schedule": 10.0},
     "orders-expire": {"task": "payments.checkout.expire_overdue", "schedule": 5.0},
     "stripe-poll": {"task": "payments.stripe.poll", "schedule": 15.0},
+    "stripe-reconcile": {"task": "payments.stripe.reconcile", "schedule": 3600.0},
     "audit-seal": {"task": "common.audit.seal", "schedule": 60.0},
     "invariants": {"task": "config.check_invariants", "schedule": 900.0},
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Two database users: one that migrates, one that the running shop is. The shop's own may not change
-# tables or triggers, so that a leak of its password cannot take the guards off the ledger.
+# Two database users: one that migrates, one that the running shop is. The shop's own gets its rights
+# table by table from the migration job, none of them to change tables or rows that are written once,
+# so that a leak of its password rewrites no history.
 # Runs at every start and sets the passwords again: changing them in .env is enough.
 set -eu
 for name in MYSQL_ROOT_PASSWORD MYSQL_MIGRATION_PASSWORD MYSQL_APP_PASSWORD; do
@@ -15,7 +16,6 @@ CREATE DATABASE IF NOT EXISTS souk;
 CREATE USER IF NOT EXISTS souk_migration@'%', souk_app@'%';
 ALTER USER souk_migration@'%' IDENTIFIED BY '$MYSQL_MIGRATION_PASSWORD';
 ALTER USER souk_app@'%' IDENTIFIED BY '$MYSQL_APP_PASSWORD';
-GRANT ALL ON souk.* TO souk_migration@'%';
-GRANT SELECT, INSERT, UPDATE, DELETE ON souk.* TO souk_app@'%';
+GRANT ALL ON souk.* TO souk_migration@'%' WITH GRANT OPTION;
 SQL
 echo "database users are set"

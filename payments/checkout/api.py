@@ -12,7 +12,13 @@ from common.api.permissions import IsStaff
 from common.api.serializers import StrictSerializer
 from common.api.views import ApiView
 from payments.checkout import selectors, services
-from payments.checkout.serializers import OrderIn, OrderWithPaymentOut, PayIn, SummaryOut
+from payments.checkout.serializers import (
+    DepositIn,
+    OrderIn,
+    OrderWithPaymentOut,
+    PayIn,
+    SummaryOut,
+)
 from payments.intake import selectors as intake
 from payments.intake.api import payment_body
 from payments.intake.serializers import PaymentOut
@@ -116,6 +122,27 @@ class OrderPayments(ApiView):
         body = self.body(request, PayIn)
         order_id = orders.order_id(number, user_id=principal(request).pk)
         payment = services.payment_change(order_id=order_id, method=body["method"])
+        return Response(_own_payment(request, str(payment.uid)), status=201)
+
+
+class Deposits(ApiView):
+    @operation(
+        "Pay into the caller's wallet",
+        answers={201: PaymentOut},
+        refusals=(400, 401),
+        keyed=True,
+        request=DepositIn,
+        tags=["wallet"],
+    )
+    @idempotent(_own_payment)
+    def post(self, request: Request) -> Response:
+        body = self.body(request, DepositIn)
+        payment = services.deposit_open(
+            user_id=principal(request).pk,
+            method=body["payment"]["method"],
+            amount=body["amount"],
+            currency=body["currency"],
+        )
         return Response(_own_payment(request, str(payment.uid)), status=201)
 
 

@@ -14,6 +14,7 @@ from common.api.serializers import (
 from payments.intake.rules import Method
 from payments.intake.serializers import METHODS, PaymentOut
 from shop.orders.models import Order
+from shop.orders.rules import MAX_TOTAL
 from shop.orders.serializers import OrderOut
 
 
@@ -40,6 +41,16 @@ class OrderIn(StrictSerializer):
     lines = LineIn(many=True, allow_empty=False, max_length=100)  # type: ignore[call-arg]
     payment = PayIn()
     expected_total = MoneyField(required=False)
+
+
+class DepositMethodIn(StrictSerializer):
+    method = serializers.ChoiceField([name for name in METHODS if name != Method.WALLET])
+
+
+class DepositIn(StrictSerializer):
+    amount = MoneyField(max_minor=MAX_TOTAL)
+    currency = serializers.ChoiceField(["USD"], default="USD")
+    payment = DepositMethodIn()
 
 
 class OrderWithPaymentOut(OrderOut):

@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
 
-from common import ids
+from common import clock, ids
 from common.audit.services import record
 from common.db import transactional
 from common.errors import InvalidTransition
 from common.idempotency.services import bind
 from payments.intake import locks as intake_locks
 from payments.intake import ports
+from payments.intake import selectors as intake_reads
 from payments.intake import services as intake
+from payments.intake.errors import MethodUnavailable
 from payments.intake.models import Payment
+from payments.intake.rules import Method
 from payments.intake.rules import Status as PaymentStatus
 from shop.inventory.errors import OutOfStock
 from shop.orders import locks as order_locks
@@ -43,7 +47,7 @@ def order_place(
 
     On shortage the overdue holds of the short products are released first, in transactions of
     their own: their buyers' time is over, whether or not the sweep has come by. Raises OutOfStock,
-    UnknownProducts, PriceChanged, MethodUnavailable.
+    UnknownProducts, PriceChanged, MethodUnavailable, InsufficientFunds.
     """
     ports.gateway(method)
     place = partial(
@@ -79,6 +83,8 @@ def _place(
     )
     payment = _open_payment(order, method)
     orders.order_hold_stock(order)
+    # Last: the wallet is locked after stock.
+    ports.gateway(method).pay_at_once(payment)
     return Placed(order, payment)
 
 
@@ -114,7 +120,7 @@ def order_cancel(*, order_id: int, actor_id: int) -> None:
 def payment_change(*, order_id: int, method: str) -> Payment:
     """Pay an open order another way: the earlier payment is replaced at once.
 
-    Raises InvalidTransition, MethodUnavailable.
+    Raises InvalidTransition, MethodUnavailable, InsufficientFunds.
     """
     ports.gateway(method)
     # Its time may be over though no sweep has come by; a new payment would be born expired.
@@ -136,7 +142,43 @@ def _change(order_id: int, method: str) -> Payment:
         intake.payment_close(earlier, PaymentStatus.REPLACED)
     payment = _open_payment(order, method)
     bind(str(payment.uid), status=201)
+    ports.gateway(method).pay_at_once(payment)
     return payment
+
+
+def deposit_open(*, user_id: int, method: str, amount: int, currency: str) -> Payment:
+    """Open a payment into the customer's own wallet. Raises MethodUnavailable."""
+    if method == Method.WALLET:
+        raise MethodUnavailable(method)
+    payment = _deposit(user_id, method, amount, currency)
+    ports.gateway(method).open(payment.pk)
+    return payment
+
+
+@transactional
+def _deposit(user_id: int, method: str, amount: int, currency: str) -> Payment:
+    expires_at = clock.now() + timedelta(seconds=settings.ORDER_HOLD_SECONDS)
+    payment = intake.payment_open(
+        user_id=user_id, method=method, amount=amount, currency=currency, expires_at=expires_at
+    )
+    bind(str(payment.uid), status=201)
+    return payment
+
+
+def deposits_expire() -> int:
+    """Give up every deposit whose deadline has passed; returns how many."""
+    overdue = intake_reads.overdue_deposit_ids(limit=SWEEP_LIMIT)
+    return sum(_deposit_expire(payment_id=pk) for pk in overdue)
+
+
+@transactional
+def _deposit_expire(*, payment_id: int) -> bool:
+    payment = intake_locks.payment(payment_id).payment
+    # A card that is being decided may still bring the money.
+    if payment.status != PaymentStatus.AWAITING:
+        return False
+    intake.payment_close(payment, PaymentStatus.EXPIRED)
+    return True
 
 
 def orders_expire() -> int:

@@ -7,4 +7,4 @@ from payments.checkout import services
 
 @shared_task(name="payments.checkout.expire_overdue", ignore_result=True)
 def expire_overdue() -> int:
-    return services.orders_expire()
+    return services.orders_expire() + services.deposits_expire()

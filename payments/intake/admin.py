@@ -1,135 +1,13 @@
 """Payments and refunds in the admin; money goes back only through `refund_request`."""
 
-from decimal import Decimal
-from typing import Any
-
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from common import money
 from common.admin.base import PartInline, ReadOnlyAdmin
 from common.admin.display import amount, link, pretty, some
-from common.admin.forms import ServiceForm
-from payments.intake import selectors, services
-from payments.intake.models import Payment, PaymentEvent, Refund, RefundLine
-from payments.intake.rules import Status
-from shop.orders import rules as order_rules
-from shop.orders.rules import LineLeft
-
-
-class RefundForm(ServiceForm):
-    """An amount, units of lines, or neither: all that is left."""
-
-    name = "refund"
-    label = "Refund"
-
-    amount = forms.DecimalField(
-        required=False,
-        min_value=Decimal("0.01"),
-        max_digits=14,
-        decimal_places=2,
-        help_text="Empty: what the units chosen below cost, or all that is left.",
-    )
-    restock = forms.BooleanField(required=False, label="Put the returned units back on the shelf")
-    reason = forms.CharField(max_length=200)
-
-    def __init__(self, data: Any = None, *, row: Payment) -> None:
-        super().__init__(data, row=row)
-        self.left = row.captured - row.refunded - row.refund_pending
-        # Money in review has bought nothing: there are no lines to give back.
-        self.lines = selectors.lines_refundable(row) if row.status == Status.SUCCEEDED else []
-        units = {f"line_{x.line_id}": self._units(x) for x in self.lines if x.quantity}
-        self.fields.update(units)
-        self.order_fields(["once", "amount", *units])
-
-    def _units(self, line: LineLeft) -> forms.IntegerField:
-        left = amount(line.amount, self.row.currency)
-        return forms.IntegerField(
-            label=line.slug,
-            required=False,
-            min_value=0,
-            max_value=line.quantity,
-            help_text=f"Units to refund; {line.quantity} worth {left} left.",
-        )
-
-    @classmethod
-    def fits(cls, row: Payment) -> bool:
-        left = row.captured - row.refunded - row.refund_pending
-        return left > 0 and row.status in (Status.SUCCEEDED, Status.REVIEW)
-
-    def facts(self) -> list[tuple[str, Any]]:
-        payment = self.row
-        return [
-            ("Payment", f"{payment.uid} ({payment.method}, {payment.status})"),
-            ("Order", payment.order or "none: a deposit"),
-            ("Customer", payment.user.email),
-            ("Captured", amount(payment.captured, payment.currency)),
-            ("Refunded or on its way back", amount(payment.captured - self.left, payment.currency)),
-            ("Left to refund", amount(self.left, payment.currency)),
-        ]
-
-    def clean(self) -> dict[str, Any]:
-        if not self.errors:
-            wanted = self._wanted()
-            if not 0 < wanted <= self.left:
-                left = amount(self.left, self.row.currency)
-                self.add_error("amount", f"{left} is left to refund.")
-            elif self.lines and wanted > self._worth_of_lines():
-                self.add_error("amount", "This is more than is left of the chosen lines.")
-        return self.cleaned_data
-
-    def _chosen(self) -> dict[str, int]:
-        units = {x.slug: self.cleaned_data.get(f"line_{x.line_id}") for x in self.lines}
-        return {slug: count for slug, count in units.items() if count}
-
-    def _typed(self) -> int | None:
-        typed = self.cleaned_data.get("amount")
-        return None if typed is None else money.to_minor(typed, self.row.currency)
-
-    def _wanted(self) -> int:
-        typed, chosen = self._typed(), self._chosen()
-        if typed is not None:
-            return typed
-        return order_rules.refund_amount(self.lines, chosen) if chosen else self.left
-
-    def _worth_of_lines(self) -> int:
-        chosen = self._chosen()
-        return sum(x.amount for x in self.lines if not chosen or x.slug in chosen)
-
-    def outcome(self) -> list[str]:
-        currency, wanted = self.row.currency, self._wanted()
-        return [
-            f"{amount(wanted, currency)} goes back to {self.row.user.email} by {self.row.method}; "
-            f"{amount(self.left - wanted, currency)} is left to refund after that.",
-            *self._shares(wanted),
-            f"Reason: {self.cleaned_data['reason']}",
-            "Money that has gone back cannot be called in again.",
-        ]
-
-    def _shares(self, wanted: int) -> list[str]:
-        if not self.lines:
-            return ["It bought nothing: no order changes."]
-        slugs = {line.line_id: line.slug for line in self.lines}
-        shelf = "back on the shelf" if self.cleaned_data["restock"] else "returned, not restocked"
-        return [
-            f"{slugs[share.line_id]}: {amount(share.amount, self.row.currency)}, "
-            + (f"units {shelf}: {share.quantity}." if share.quantity else "no units.")
-            for share in order_rules.refund_shares(self.lines, wanted, self._chosen())
-            if share.amount or share.quantity
-        ]
-
-    def run(self, actor_id: int) -> str:
-        refund = services.refund_request(
-            payment_id=self.row.pk,
-            amount=self._typed(),
-            lines=self._chosen(),
-            restock=self.cleaned_data["restock"],
-            reason=self.cleaned_data["reason"],
-            actor_id=actor_id,
-        )
-        return f"{amount(refund.amount, refund.currency)} is on its way back."
+from payments.intake.forms import RefundForm, ResolveForm
+from payments.intake.models import Dispute, Payment, PaymentEvent, Refund, RefundLine
 
 
 class PaymentEventInline(PartInline):
@@ -148,6 +26,16 @@ class PaymentEventInline(PartInline):
     @admin.display(description="data")
     def shown_data(self, event: PaymentEvent) -> str:
         return pretty(event.data)
+
+
+class DisputeInline(PartInline):
+    model = Dispute
+    fields = ("reference", "status", "shown_amount", "reason", "opened_at", "decided_at")
+    ordering = ("pk",)
+
+    @admin.display(description="amount")
+    def shown_amount(self, dispute: Dispute) -> str:
+        return amount(dispute.amount, dispute.currency)
 
 
 class RefundInline(PartInline):
@@ -169,7 +57,7 @@ class RefundInline(PartInline):
 
 @admin.register(Payment)
 class PaymentAdmin(ReadOnlyAdmin):
-    forms = (RefundForm,)
+    forms = (ResolveForm, RefundForm)
     list_display = (
         "short_uid",
         "shown_order",
@@ -200,7 +88,7 @@ class PaymentAdmin(ReadOnlyAdmin):
         "created_at",
         "expires_at",
     )
-    inlines = (RefundInline, PaymentEventInline)
+    inlines = (RefundInline, DisputeInline, PaymentEventInline)
 
     @admin.display(description="payment")
     def short_uid(self, payment: Payment) -> str:

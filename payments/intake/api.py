@@ -13,7 +13,14 @@ from common.api.permissions import IsStaff
 from common.api.serializers import CursorQuery
 from common.api.views import ApiView
 from payments.intake import selectors, services
-from payments.intake.serializers import PaymentOut, PaymentQuery, RefundIn, RefundOut
+from payments.intake.rules import Destination, Resolution
+from payments.intake.serializers import (
+    PaymentOut,
+    PaymentQuery,
+    RefundIn,
+    RefundOut,
+    ResolveIn,
+)
 from shop.orders.rules import sum_quantities
 
 
@@ -99,7 +106,36 @@ class StaffRefunds(ApiView):
             amount=body.get("amount"),
             lines=sum_quantities(chosen),
             restock=body["restock"],
+            destination=Destination(body["destination"]),
             reason=body["reason"],
             actor_id=principal(request).pk,
         )
         return Response(_refund_body(request, str(refund.uid)), status=201)
+
+
+def _any_payment(_: Request, uid: str) -> Any:
+    return payment_body(selectors.payment_by_uid(uid))
+
+
+class StaffResolve(ApiView):
+    permission_classes = [IsStaff]
+
+    @operation(
+        "End a payment's review: take the money for its order, or give it back",
+        answers={200: PaymentOut},
+        refusals=(400, 401, 403, 404, 409),
+        keyed=True,
+        request=ResolveIn,
+        tags=["staff: payments"],
+    )
+    @idempotent(_any_payment)
+    def post(self, request: Request, uid: UUID) -> Response:
+        body = self.body(request, ResolveIn)
+        payment = services.payment_resolve(
+            payment_id=selectors.payment_by_uid(str(uid)).pk,
+            resolution=Resolution(body["resolution"]),
+            destination=Destination(body["destination"]),
+            reason=body["reason"],
+            actor_id=principal(request).pk,
+        )
+        return Response(_any_payment(request, str(payment.uid)))

@@ -33,3 +33,21 @@ class RefundLinesInvalid(Invalid):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, errors=[{"field": "lines", "code": self.code, "detail": detail}])
+
+
+class DestinationInvalid(Invalid):
+    code = "destination_invalid"
+    title = "A deposit goes back to where it came from: it is in the wallet already."
+
+    def __init__(self) -> None:
+        item = {"field": "destination", "code": self.code, "detail": self.title}
+        super().__init__(self.title, errors=[item])
+
+
+class NotUsable(Conflict):
+    """Money in review that cannot pay for its order; it can be refunded."""
+
+    code = "not_usable"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The money cannot be used for its order: {why}.", reason=why)

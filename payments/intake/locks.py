@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from payments.intake.models import Payment, Refund
+from payments.intake.models import Dispute, Payment, Refund
 from shop.orders import locks as order_locks
 from shop.orders.models import Order
 
@@ -19,7 +19,9 @@ def payment(pk: int) -> Locked:
     """Lock the order, then the payment: a webhook and a checkout must take them alike."""
     order_id = Payment.objects.values_list("order_id", flat=True).get(pk=pk)
     order = order_locks.order(order_id) if order_id else None
-    return Locked(Payment.objects.select_for_update().get(pk=pk), order)
+    found = Payment.objects.select_for_update().get(pk=pk)
+    found.order = order
+    return Locked(found, order)
 
 
 def open_payment(order: Order) -> Payment | None:
@@ -31,3 +33,11 @@ def refund(pk: int) -> tuple[Refund, Locked]:
     """Lock a refund's order, payment and row, in this order."""
     found = payment(Refund.objects.values_list("payment_id", flat=True).get(pk=pk))
     return Refund.objects.select_for_update().get(pk=pk), found
+
+
+def dispute(reference: str) -> tuple[Dispute, Locked]:
+    """Lock a dispute's order, payment and row. Raises Dispute.DoesNotExist."""
+    found = payment(Dispute.objects.values_list("payment_id", flat=True).get(reference=reference))
+    row = Dispute.objects.select_for_update().get(reference=reference)
+    row.payment = found.payment
+    return row, found

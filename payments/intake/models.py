@@ -1,4 +1,4 @@
-"""Payments, the events their totals are derived from, and refunds.
+"""Payments, the events their totals are derived from, refunds and disputes.
 
 A payment belongs to an order or, for deposits, to none. An order may have many payments and at
 most one open one. Amounts are minor units of the payment's currency; events also carry amounts of
@@ -12,8 +12,17 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from common.append_only import AppendOnly
 from common.fields import BaseUnitsField, MinorUnitsField
-from payments.intake.rules import Method, Reason, RefundStatus, Status
+from payments.intake.rules import (
+    Destination,
+    DisputeStatus,
+    Method,
+    Reason,
+    RefundStatus,
+    Source,
+    Status,
+)
 
 
 class Payment(models.Model):
@@ -68,7 +77,7 @@ class Payment(models.Model):
         return str(self.uid)
 
 
-class PaymentEvent(models.Model):
+class PaymentEvent(AppendOnly):
     """Something that happened to a payment, never edited; totals are sums of these."""
 
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="events")
@@ -103,7 +112,14 @@ class Refund(models.Model):
     currency = models.CharField(max_length=3)
     amount = MinorUnitsField()
     restock = models.BooleanField(default=False)
-    destination = models.CharField(max_length=10, default="original")
+    source = models.CharField(
+        max_length=10, choices=[(s.value, s.value) for s in Source], default=Source.SALE
+    )
+    destination = models.CharField(
+        max_length=10,
+        choices=[(d.value, d.value) for d in Destination],
+        default=Destination.ORIGINAL,
+    )
     reason = models.CharField(max_length=200)
     failure = models.CharField(max_length=100, blank=True)
     actor = models.ForeignKey(
@@ -122,7 +138,7 @@ class Refund(models.Model):
         return str(self.uid)
 
 
-class RefundLine(models.Model):
+class RefundLine(AppendOnly):
     """A refund's share of one order line."""
 
     refund = models.ForeignKey(Refund, models.PROTECT, related_name="lines")
@@ -137,3 +153,34 @@ class RefundLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount}"
+
+
+class Dispute(models.Model):
+    """A cardholder's complaint: the provider withholds the money until it is decided."""
+
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="disputes")
+    # The provider's own: `stripe:dp_…`.
+    reference = models.CharField(max_length=100, unique=True)
+    status = models.CharField(
+        max_length=5,
+        choices=[(s.value, s.value) for s in DisputeStatus],
+        default=DisputeStatus.OPEN,
+    )
+    currency = models.CharField(max_length=3)
+    amount = MinorUnitsField()
+    reason = models.CharField(max_length=60, blank=True)
+    opened_at = models.DateTimeField(db_default=Now())
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="dispute_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(status=DisputeStatus.OPEN, decided_at=None)
+                | (~Q(status=DisputeStatus.OPEN) & Q(decided_at__isnull=False)),
+                name="dispute_decided_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference

@@ -10,13 +10,20 @@ from payments.intake.models import Payment
 class Gateway(Protocol):
     """One way to pay. Every method that reaches the outside is called outside transactions."""
 
-    # Names of the outbox tasks of this way to pay; each takes the payment's or refund's key.
+    # Names of the outbox tasks of this way to pay, each taking the payment's or refund's key; none
+    # where nothing outside has to be asked.
     open_task: str
     close_task: str
     refund_task: str
 
     def open(self, payment_id: int) -> None:
         """Prepare the payment at the provider; gives up quickly, `open_task` makes up for it."""
+
+    def pay_at_once(self, payment: Payment) -> None:
+        """Settle in the transaction that opens the payment, where nobody has to be waited for.
+
+        Raises InsufficientFunds.
+        """
 
     def describe(self, payments: Sequence[Payment]) -> dict[int, dict[str, Any]]:
         """What clients need to pay, by payment key; one query for all of them."""

@@ -43,6 +43,44 @@ class RefundStatus(StrEnum):
     FAILED = "failed"
 
 
+class Source(StrEnum):
+    """Where a refund's money is in our books before it goes back."""
+
+    SALE = "sale"
+    UNAPPLIED = "unapplied"
+    WALLET = "wallet"
+
+
+class Destination(StrEnum):
+    """Where a refund goes: back to where the money came from, or into the customer's wallet."""
+
+    ORIGINAL = "original"
+    WALLET = "wallet"
+
+
+class Resolution(StrEnum):
+    """How staff end a review."""
+
+    ACCEPT = "accept"
+    REFUND = "refund"
+
+
+class DisputeStatus(StrEnum):
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+# What somebody may want to hear of, and after how many seconds: 3-D Secure only if it lasts.
+NEWS: Final[Mapping[Status, int]] = {
+    Status.PROCESSING: 120,
+    Status.SUCCEEDED: 0,
+    Status.FAILED: 0,
+    Status.EXPIRED: 0,
+    Status.REVIEW: 0,
+}
+# Most refunds are through by then.
+REFUND_NEWS_AFTER: Final = 600
 # Money that bought nothing and goes back by itself.
 UNUSED: Final = frozenset({Reason.MULTIPLE, Reason.STOCK_GONE})
 OPEN: Final = frozenset({Status.AWAITING, Status.PROCESSING})
@@ -63,6 +101,13 @@ TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
 
 def may_become(current: str, wanted: Status) -> bool:
     return wanted in TRANSITIONS[Status(current)]
+
+
+def source(status: str, reason: str, *, has_order: bool) -> Source:
+    """What a refund of a payment takes back: a sale, a deposit, or money that bought nothing."""
+    if status == Status.REVIEW and reason != Reason.DISPUTED:
+        return Source.UNAPPLIED
+    return Source.SALE if has_order else Source.WALLET
 
 
 def misfit(asked: int, received: int) -> Reason | None:

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
+from django.db.models.functions import Now
 from django.shortcuts import get_object_or_404
 
 from payments.intake import ports
 from payments.intake.models import Payment, Refund, RefundLine
-from payments.intake.rules import OPEN, UNUSED, RefundStatus
+from payments.intake.rules import OPEN, UNUSED, RefundStatus, Status
 from shop.orders import selectors as orders
 from shop.orders.rules import BOUGHT, LineLeft
 
@@ -36,6 +37,14 @@ def payment_by_uid(uid: str) -> Payment:
 
 def payment(pk: int) -> Payment:
     return Payment.objects.select_related("order", "user").get(pk=pk)
+
+
+def overdue_deposit_ids(*, limit: int) -> list[int]:
+    """Deposits that wait for money beyond their deadline."""
+    due = Payment.objects.filter(
+        order=None, status=Status.AWAITING, expires_at__lte=Now()
+    ).order_by("expires_at")
+    return list(due.values_list("pk", flat=True)[:limit])
 
 
 def current_payments(order_ids: Collection[int]) -> dict[int, Payment]:

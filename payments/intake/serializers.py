@@ -15,10 +15,18 @@ from common.api.serializers import (
 )
 from common.money import to_text
 from payments.intake.models import Payment, Refund
-from payments.intake.rules import Method, Reason, RefundStatus, Status
+from payments.intake.rules import (
+    Destination,
+    Method,
+    Reason,
+    RefundStatus,
+    Resolution,
+    Status,
+)
 
 METHODS = [method.value for method in Method]
 STATUSES = [status.value for status in Status]
+DESTINATIONS = [destination.value for destination in Destination]
 REFUND_STATUSES = [status.value for status in RefundStatus]
 
 
@@ -123,5 +131,13 @@ class RefundIn(StrictSerializer):
     # The stubs do not know the bounds that `many=True` takes.
     lines = RefundLineIn(many=True, required=False, max_length=100, allow_empty=False)  # type: ignore[call-arg]
     restock = StrictBooleanField(default=False)
-    destination = serializers.ChoiceField(["original"], default="original")
+    destination = serializers.ChoiceField(DESTINATIONS, default=Destination.ORIGINAL.value)
+    reason = StrictCharField(max_length=200)
+
+
+class ResolveIn(StrictSerializer):
+    """`destination` goes with `refund`."""
+
+    resolution = serializers.ChoiceField([resolution.value for resolution in Resolution])
+    destination = serializers.ChoiceField(DESTINATIONS, default=Destination.ORIGINAL.value)
     reason = StrictCharField(max_length=200)

@@ -1,13 +1,15 @@
 """Stripe's side in the admin: intents to find a payment by, and webhook events."""
 
-from django.contrib import admin, messages
+from typing import Any
+
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from common.admin.base import ReadOnlyAdmin
 from common.admin.display import link, pretty
-from common.db import transactional
-from common.outbox.services import enqueue
+from common.admin.forms import ServiceForm
+from payments.stripe import services
 from payments.stripe.models import StripeIntent, WebhookEvent
 
 
@@ -28,14 +30,48 @@ class StripeIntentAdmin(ReadOnlyAdmin):
         return link(intent.payment)
 
 
+class ReplayForm(ServiceForm):
+    name = "replay"
+    label = "Process again"
+
+    def facts(self) -> list[tuple[str, Any]]:
+        return [("State", self.row.state), ("Attempts", self.row.attempts)]
+
+    def outcome(self) -> list[str]:
+        return ["Stripe is asked again about what this event names; nothing counts twice."]
+
+    def run(self, actor_id: int) -> str:
+        services.webhook_replay(event_id=self.row.event_id, actor_id=actor_id)
+        return "It will be processed within seconds."
+
+
 @admin.register(WebhookEvent)
 class WebhookEventAdmin(ReadOnlyAdmin):
-    list_display = ("event_id", "provider", "kind", "state", "received_at", "processed_at")
+    forms = (ReplayForm,)
+    list_display = (
+        "event_id",
+        "kind",
+        "state",
+        "attempts",
+        "error",
+        "received_at",
+        "processed_at",
+    )
     list_filter = ("state", "provider", "kind", "received_at")
     date_hierarchy = "received_at"
     search_fields = ("=event_id", "kind")
     ordering = ("-pk",)
-    fields = ("event_id", "provider", "kind", "state", "received_at", "processed_at", "body")
+    fields = (
+        "event_id",
+        "provider",
+        "kind",
+        "state",
+        "error",
+        "attempts",
+        "received_at",
+        "processed_at",
+        "body",
+    )
     actions = ("process_again",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEvent]:
@@ -51,16 +87,9 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Process the chosen events again", permissions=["act"])
     def process_again(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> None:
-        keys = list(queryset.order_by("pk").values_list("pk", flat=True))
-        for key in keys:
-            _process_again(key)
-        messages.success(request, f"{len(keys)} will be processed within seconds.")
+        actor_id = request.user.pk or 0
 
+        def replay(event: WebhookEvent) -> None:
+            services.webhook_replay(event_id=event.event_id, actor_id=actor_id)
 
-@transactional
-def _process_again(event_pk: int) -> None:
-    """Harmless for one that was processed: only Stripe's answer counts, and it counts once."""
-    WebhookEvent.objects.filter(pk=event_pk).update(
-        state=WebhookEvent.State.RECEIVED, processed_at=None
-    )
-    enqueue("payments.stripe.process_event", event_pk=event_pk)
+        self.each(request, queryset.order_by("pk"), replay, "will be processed within seconds")

@@ -1,4 +1,4 @@
-"""Confirming a card on the server, and Stripe's webhook."""
+"""Confirming a card on the server, Stripe's webhook, and what staff see of its events."""
 
 from typing import Any
 from uuid import UUID
@@ -11,15 +11,21 @@ from rest_framework.response import Response
 
 from accounts.sessions.authentication import principal
 from common.api import problems
-from common.api.docs import operation
+from common.api.docs import cursor_of, operation
 from common.api.idempotent import idempotent
+from common.api.permissions import IsStaff
 from common.api.views import ApiView
 from payments.intake import selectors as intake
 from payments.intake.api import payment_body
 from payments.intake.serializers import PaymentOut
-from payments.stripe import services
+from payments.stripe import selectors, services
 from payments.stripe.errors import BadSignature
-from payments.stripe.serializers import ConfirmIn
+from payments.stripe.serializers import (
+    ConfirmIn,
+    EventQuery,
+    WebhookEventDetailOut,
+    WebhookEventOut,
+)
 
 
 def _body(request: Request, uid: str) -> Any:
@@ -41,6 +47,57 @@ class ConfirmPayment(ApiView):
         payment = intake.payment_of(principal(request).pk, str(uid))
         services.payment_confirm(payment_id=payment.pk, payment_method=body["payment_method"])
         return Response(_body(request, str(uid)), status=202)
+
+
+def _event(_: Request, event_id: str) -> Any:
+    return WebhookEventDetailOut(selectors.event_by_stripe_id(event_id)).data
+
+
+class StaffEventList(ApiView):
+    permission_classes = [IsStaff]
+
+    @operation(
+        "Stripe's events, newest first: what became of each, and why",
+        operation_id="admin_webhook_events_list",
+        answers={200: cursor_of(WebhookEventOut)},
+        refusals=(400, 401, 403),
+        parameters=(EventQuery,),
+        tags=["staff: payments"],
+    )
+    def get(self, request: Request) -> Response:
+        query = self.query(request, EventQuery)
+        events = selectors.events(state=query.get("state"), kind=query.get("kind"))
+        return self.cursor(events, WebhookEventOut)
+
+
+class StaffEventDetail(ApiView):
+    permission_classes = [IsStaff]
+
+    @operation(
+        "One of Stripe's events",
+        answers={200: WebhookEventDetailOut},
+        refusals=(401, 403, 404),
+        tags=["staff: payments"],
+    )
+    def get(self, request: Request, event_id: str) -> Response:
+        return Response(_event(request, event_id))
+
+
+class StaffEventReplay(ApiView):
+    permission_classes = [IsStaff]
+
+    @operation(
+        "Process an event again, whatever became of it",
+        answers={202: WebhookEventDetailOut},
+        refusals=(401, 403, 404),
+        keyed=True,
+        request=None,
+        tags=["staff: payments"],
+    )
+    @idempotent(_event)
+    def post(self, request: Request, event_id: str) -> Response:
+        services.webhook_replay(event_id=event_id, actor_id=principal(request).pk)
+        return Response(_event(request, event_id), status=202)
 
 
 @csrf_exempt

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import stripe
@@ -19,6 +20,8 @@ from payments.stripe import rules
 from payments.stripe.errors import BadSignature, Declined, Refused, ServerFault, Unreachable
 
 T = TypeVar("T")
+# As many as Stripe gives at once.
+PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,28 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class ProviderRefund:
-    """A Refund; `status` is Stripe's: pending, requires_action, succeeded, failed, canceled."""
+    """A Refund; `status` is Stripe's: pending, requires_action, succeeded, failed, canceled.
+
+    `uid` is the refund of ours it was made for, empty where it was made at Stripe's dashboard.
+    """
 
     id: str
     status: str
     failure: str
+    intent_id: str
+    amount: int
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderDispute:
+    """A Dispute; `amount` in minor units, `status` Stripe's."""
+
+    id: str
+    status: str
+    reason: str
+    intent_id: str
+    amount: int
 
 
 @functools.lru_cache(maxsize=4)
@@ -220,12 +240,8 @@ def _create_refund(refund_uid: str, intent_id: str, amount: int, key: str) -> Pr
 
 
 def _find_refund(refund_uid: str, intent_id: str) -> ProviderRefund | None:
-    with _answers():
-        refunds = client().v1.refunds.list({"payment_intent": intent_id, "limit": 100})
-        for refund in refunds.auto_paging_iter():
-            if refund.metadata and refund.metadata.to_dict().get("refund") == refund_uid:
-                return _refund(refund)
-    return None
+    found = refunds_of(intent_id)
+    return next((refund for refund in found if refund.uid == refund_uid), None)
 
 
 def retrieve_refund(refund_id: str) -> ProviderRefund:
@@ -238,7 +254,58 @@ def _refund(refund: stripe.Refund) -> ProviderRefund:
         id=refund.id,
         status=refund.status or "pending",
         failure=getattr(refund, "failure_reason", None) or "",
+        intent_id=str(refund.payment_intent or ""),
+        amount=refund.amount,
+        uid=(refund.metadata.to_dict() if refund.metadata else {}).get("refund", ""),
     )
+
+
+def retrieve_dispute(dispute_id: str) -> ProviderDispute:
+    with _answers():
+        return _dispute(client().v1.disputes.retrieve(dispute_id))
+
+
+def _dispute(dispute: stripe.Dispute) -> ProviderDispute:
+    return ProviderDispute(
+        id=dispute.id,
+        status=dispute.status,
+        reason=dispute.reason,
+        intent_id=str(dispute.payment_intent or ""),
+        amount=dispute.amount,
+    )
+
+
+def list_intents(since: datetime) -> Iterator[Intent]:
+    """Every intent made since then, newest first; the next hundred are asked for as they are read.
+
+    Nothing may be locked while it is read.
+    """
+    return map(_intent, _each(client().v1.payment_intents.list, _since(since)))
+
+
+def list_refunds(since: datetime) -> Iterator[ProviderRefund]:
+    return map(_refund, _each(client().v1.refunds.list, _since(since)))
+
+
+def list_disputes(since: datetime) -> Iterator[ProviderDispute]:
+    return map(_dispute, _each(client().v1.disputes.list, _since(since)))
+
+
+def refunds_of(intent_id: str) -> Iterator[ProviderRefund]:
+    return map(_refund, _each(client().v1.refunds.list, {"payment_intent": intent_id}))
+
+
+def disputes_of(intent_id: str) -> Iterator[ProviderDispute]:
+    return map(_dispute, _each(client().v1.disputes.list, {"payment_intent": intent_id}))
+
+
+def _since(moment: datetime) -> dict[str, Any]:
+    return {"created": {"gte": int(moment.timestamp())}}
+
+
+def _each(listing: Callable[[Any], Any], where: dict[str, Any]) -> Iterator[Any]:
+    with _answers():
+        yield from listing({**where, "limit": PAGE}).auto_paging_iter()
 
 
 def verify_event(payload: bytes, signature: str) -> dict[str, Any]:

@@ -71,10 +71,16 @@ class StripeAttempt(models.Model):
 
 
 class StripeRefund(models.Model):
+    """What Stripe calls a refund, and when to ask about it next; never again once it is decided."""
+
     refund = models.OneToOneField(
         "payments.Refund", models.PROTECT, primary_key=True, related_name="stripe_refund"
     )
     stripe_id = models.CharField(max_length=64, unique=True)
+    next_poll_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["next_poll_at"], name="stripe_refund_poll")]
 
     def __str__(self) -> str:
         return self.stripe_id
@@ -93,6 +99,9 @@ class WebhookEvent(models.Model):
     kind = models.CharField(max_length=64)
     payload = models.JSONField()
     state = models.CharField(max_length=10, choices=State, default=State.RECEIVED)
+    # Why the last attempt failed, or why the event was ignored.
+    error = models.CharField(max_length=200, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
     received_at = models.DateTimeField(db_default=Now())
     processed_at = models.DateTimeField(null=True, blank=True)
 

@@ -23,5 +23,8 @@ class StripeGateway:
         except Unreachable as error:
             logger.warning("stripe.intent_not_opened", extra={"error": str(error)})
 
+    def pay_at_once(self, payment: Payment) -> None:
+        """A card is asked for by `confirm`, or in the browser."""
+
     def describe(self, payments: Sequence[Payment]) -> dict[int, dict[str, Any]]:
         return selectors.details(payments)

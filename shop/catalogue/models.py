@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from common.append_only import AppendOnly
 from common.fields import MinorUnitsField
 from shop.catalogue.rules import Change, Terms
 
@@ -103,7 +104,7 @@ class Product(PriceTerms):
         return self.name
 
 
-class PriceChange(PriceTerms):
+class PriceChange(AppendOnly, PriceTerms):
     """The terms of a product from `changed_at` on, never edited.
 
     `price` and `member_price` are what everybody and members paid at that very moment.

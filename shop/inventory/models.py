@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from common.append_only import AppendOnly
+
 
 class Stock(models.Model):
     """Units of one product: `on_hand` in the house, `held` of them promised to open orders."""
@@ -31,7 +33,7 @@ class Stock(models.Model):
         return self.on_hand - self.held
 
 
-class StockMovement(models.Model):
+class StockMovement(AppendOnly):
     """A change of `on_hand`, never edited: on hand is the sum of its movements."""
 
     class Kind(models.TextChoices):

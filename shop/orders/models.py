@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from common.append_only import AppendOnly
 from common.fields import MinorUnitsField
 from shop.orders.rules import Fulfilment, Status
 
@@ -96,7 +97,7 @@ class OrderLine(models.Model):
         return f"{self.quantity} x {self.sku}"
 
 
-class OrderEvent(models.Model):
+class OrderEvent(AppendOnly):
     """One change of an order's status or fulfilment, never edited."""
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="events")

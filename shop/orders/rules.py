@@ -36,6 +36,10 @@ TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
 BOUGHT: Final = (Status.PAID, Status.PARTIALLY_REFUNDED, Status.REFUNDED)
 
 
+# Keeps every total, and sums of millions of them, within BIGINT and within what Stripe takes.
+MAX_TOTAL: Final = 99_999_999
+
+
 def may_become(current: str, wanted: Status) -> bool:
     return wanted in TRANSITIONS[Status(current)]
 

@@ -22,11 +22,9 @@ from shop.inventory.services import Units
 from shop.orders import locks, rules
 from shop.orders.errors import PriceChanged, TotalTooLarge, UnknownProducts
 from shop.orders.models import Order, OrderEvent, OrderLine
-from shop.orders.rules import Fulfilment, LineShare, Status
+from shop.orders.rules import MAX_TOTAL, Fulfilment, LineShare, Status
 
 CURRENCY: Final = "USD"
-# Keeps every total, and sums of millions of them, within BIGINT and within what Stripe takes.
-MAX_TOTAL: Final = 99_999_999
 
 
 def order_create(

@@ -17,6 +17,7 @@ from rest_framework.test import APIClient
 from accounts.sessions.services import session_start
 from accounts.users.services import user_deactivate
 from payments.checkout.services import Placed, order_place
+from payments.intake.services import Capture, payment_settle
 from payments.stripe import services as stripe
 from tests.factories.orders import order_body
 from tests.factories.shop import ProductFactory
@@ -35,7 +36,7 @@ Body = Callable[["World", str], dict[str, Any]]
 class Row:
     """Who may, the answer they get, and what the call needs to succeed.
 
-    `order` is the state in which the order of the path is: open or paid.
+    `order` is the state in which the order of the path is: open, paid or underpaid.
     """
 
     who: str
@@ -102,6 +103,9 @@ class World:
         if state == "paid":
             stripe.payment_confirm(payment_id=made.payment.pk, payment_method="pm_card_visa")
             stripe.intent_sync(payment_id=made.payment.pk)
+        if state == "underpaid":
+            capture = Capture(999, "USD", f"pi_{made.payment.pk}")
+            payment_settle(payment_id=made.payment.pk, capture=capture)
         return made
 
     def url(self, path: str, row: Row, caller: str, which: str) -> str:
@@ -170,6 +174,10 @@ def _order(*_: Any) -> dict[str, Any]:
     return order_body(("goods", 1))
 
 
+def _deposit(*_: Any) -> dict[str, Any]:
+    return {"amount": "5.00", "currency": "USD", "payment": {"method": "stripe"}}
+
+
 def _just(**body: Any) -> Body:
     return lambda *_: body
 
@@ -207,6 +215,9 @@ TABLE: Final[dict[Operation, Row]] = {
     ("POST", V + "payments/{uid}/confirm/"): Row(
         "owner", 202, _just(payment_method="pm_card_visa")
     ),
+    ("GET", V + "wallet/"): Row("signed in"),
+    ("GET", V + "wallet/entries/"): Row("signed in"),
+    ("POST", V + "wallet/deposits/"): Row("signed in", 201, _deposit),
     ("GET", V + "purchases/"): Row("signed in"),
     ("GET", V + "purchases/items/"): Row("signed in"),
     ("GET", V + "purchases/summary/"): Row("signed in"),
@@ -229,4 +240,8 @@ TABLE: Final[dict[Operation, Row]] = {
     ("GET", S + "payments/{uid}/"): Row("staff"),
     ("GET", S + "audit-log/"): Row("staff"),
     ("POST", S + "payments/{uid}/refund/"): Row("staff", 201, _just(reason="broken"), order="paid"),
+    ("POST", S + "payments/{uid}/resolve/"): Row(
+        "staff", 200, _just(resolution="accept", reason="near enough"), order="underpaid"
+    ),
+    ("GET", S + "ledger/trial-balance/"): Row("staff"),
 }

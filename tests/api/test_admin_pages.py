@@ -13,12 +13,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.ledger.rules import Kind, customer, house, move
+from accounts.ledger.selectors import balances_of
+from accounts.ledger.services import hold_place, transfer_post
 from common.admin.base import ReadOnlyAdmin
 from common.models import OutboxMessage
 from common.outbox.services import enqueue
 from payments.checkout.services import order_place
 from payments.intake.models import Payment
 from payments.intake.services import Capture, payment_settle, refund_request
+from payments.notices.services import notices_skip
 from payments.stripe.models import StripeIntent, WebhookEvent
 from shop.models import Order, Stock
 from shop.orders.rules import Fulfilment, Status
@@ -71,6 +75,11 @@ def fill() -> None:
     WebhookEvent.objects.create(
         event_id=f"evt_{payment.pk}", kind="x", payload={"client_secret": "pi_secret_y"}
     )
+    notices_skip(user_id=payment.user_id)
+    wallet = customer(payment.user_id, "USD")
+    deposit = move(500, debit=house(Kind.STRIPE_CLEARING, "USD"), credit=wallet)
+    transfer_post(reference=f"d:{payment.pk}", kind="deposit", entries=deposit)
+    hold_place(reference=f"h:{payment.pk}", account=wallet, amount=100)
     CategoryFactory()
     Group.objects.create(name=f"group {payment.pk}")
 
@@ -85,7 +94,7 @@ def text_of(answer: Any) -> str:
 
 def send(client: Client, url: str, **data: Any) -> Any:
     """Fill a form in and confirm it, the way its two pages do."""
-    filled = {"once": uuid.uuid4().hex, "reason": "because", **data}
+    filled = {"once": uuid.uuid4().hex, "reason": "because", "destination": "original", **data}
     asked = client.post(url, filled)
     if "This will happen" not in text_of(asked):
         return asked
@@ -231,7 +240,13 @@ def test_a_refund_of_a_line_says_what_will_happen_and_reserves_the_money(root: C
     payment = paid()
     line = payment.order.lines.get()
     url = pages(Payment, "refund", payment.pk)
-    form = {f"line_{line.pk}": 1, "restock": "on", "reason": "broken", "once": "same-form"}
+    form = {
+        f"line_{line.pk}": 1,
+        "restock": "on",
+        "destination": "original",
+        "reason": "broken",
+        "once": "same-form",
+    }
     asked = text_of(root.post(url, form))
     assert "$10.00 goes back" in asked
     assert "units back on the shelf: 1" in asked
@@ -363,3 +378,30 @@ def test_pages_load_nothing_from_another_host(root: Client, path: str) -> None:
     assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in page
     assert 'rel="icon"' in page
+
+
+def underpaid() -> Payment:
+    payment = placed().payments.get()
+    payment_settle(payment_id=payment.pk, capture=Capture(1999, "USD", f"pi_{payment.pk}"))
+    payment.refresh_from_db()
+    return payment
+
+
+def test_money_in_review_is_accepted_with_what_is_missing_spelt_out(root: Client) -> None:
+    payment = underpaid()
+    url = pages(Payment, "resolve", payment.pk)
+    choice = {"resolution": "accept", "destination": "original"}
+    asked = root.post(url, {"once": "k", "reason": "because", **choice})
+    assert "$0.01 that is missing is forgiven" in text_of(asked)
+    send(root, url, **choice)
+    payment.refresh_from_db()
+    assert payment.status == "succeeded"
+
+
+def test_money_in_review_goes_back_into_the_wallet(root: Client) -> None:
+    payment = underpaid()
+    url = pages(Payment, "resolve", payment.pk)
+    send(root, url, resolution="refund", destination="wallet")
+    payment.refresh_from_db()
+    assert payment.status == "refunded"
+    assert balances_of(payment.user_id)[0]["available"] == 1999

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
-from accounts.credentials import gateway, services, tasks
+from accounts.credentials import services, tasks
 from accounts.sessions.services import session_start
 from accounts.users.models import User
 from accounts.users.services import user_deactivate, user_save
@@ -290,7 +290,7 @@ class TestMails:
         joe = UserFactory()
         assert post("password/reset/", {"email": joe.email}).status_code == 204
         with monkeypatch.context() as patch:
-            patch.setattr(gateway.EmailMultiAlternatives, "send", refuse)
+            patch.setattr(mail.EmailMultiAlternatives, "send", refuse)
             drain()
         message = OutboxMessage.objects.get()
         assert (message.done_at, message.last_error) == (None, "TryLater")

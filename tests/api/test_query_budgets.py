@@ -14,6 +14,7 @@ from accounts.sessions import store
 from tests.factories.orders import buy, refund
 from tests.factories.shop import CategoryFactory, ProductFactory
 from tests.factories.users import StaffFactory, client_for
+from tests.factories.wallet import deposit
 
 pytestmark = pytest.mark.django_db
 
@@ -21,6 +22,7 @@ V1 = "/api/v1/"
 # Queries of a signed-in caller whose session the cache knows.
 BUDGETS = {
     "/api/v1/admin/audit-log/": 2,
+    "/api/v1/admin/ledger/trial-balance/": 1,
     "/api/v1/admin/orders/": 5,
     "/api/v1/admin/orders/{number}/": 5,
     "/api/v1/admin/payments/": 2,
@@ -40,6 +42,8 @@ BUDGETS = {
     "/api/v1/purchases/": 1,
     "/api/v1/purchases/items/": 1,
     "/api/v1/purchases/summary/": 5,
+    "/api/v1/wallet/": 1,
+    "/api/v1/wallet/entries/": 1,
 }
 # A hundred rows together with the first.
 MANY = 99
@@ -60,6 +64,7 @@ class World:
 
     def grow(self) -> None:
         product = ProductFactory(stock=9, category=CategoryFactory())
+        deposit(self.api, self.drain, "1.00")
         order = buy(self.api, self.drain, (product.slug, 2))
         assert refund(self.staff, order["payment"], amount="1.00").status_code == 201
         self.drain()

@@ -1,13 +1,17 @@
 """Money back, and every figure that follows from it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
+from common import clock
 from payments.intake.models import Payment, Refund
 from payments.intake.services import refund_settle
 from payments.stripe import gateway
 from payments.stripe import services as stripe
+from payments.stripe.models import StripeRefund
 from shop.inventory.models import Stock
 from shop.orders.models import Order, OrderLine
 from tests.factories.orders import (
@@ -173,9 +177,29 @@ def test_a_pending_refund_counts_when_stripe_says_so(
     drain()
     assert get_payment(api, order["payment"])["refunded_amount"] == "0.00"
     sandbox.settle()
-    assert stripe.poll() >= 1
+    StripeRefund.objects.update(next_poll_at=Now())
+    assert stripe.poll() == 1
     drain()
     assert get_order(api, order)["status"] == "refunded"
+    assert StripeRefund.objects.get().next_poll_at is None
+
+
+def test_the_older_a_pending_refund_the_longer_until_it_is_asked_about_again(
+    api: Any, staff_api: Any, drain: Any
+) -> None:
+    order = place(api, ("a", 1))
+    confirm(api, order, "pm_card_pendingRefund")
+    drain()
+    refund(staff_api, order["payment"])
+    drain()
+    assert stripe.poll() == 0
+    for age, pause in ((10, 15), (400, 100), (10**6, 600)):
+        Refund.objects.update(created_at=Now() - timedelta(seconds=age))
+        StripeRefund.objects.update(next_poll_at=Now())
+        assert (stripe.poll(), stripe.poll()) == (1, 0)
+        drain()
+        left = StripeRefund.objects.get().next_poll_at - clock.now()
+        assert pause - 5 < left.total_seconds() <= pause + 1
 
 
 def test_settling_a_refund_twice_counts_it_once(staff_api: Any, drain: Any, order: Any) -> None:
@@ -183,7 +207,6 @@ def test_settling_a_refund_twice_counts_it_once(staff_api: Any, drain: Any, orde
     drain()
     pk = Refund.objects.get().pk
     assert not refund_settle(refund_id=pk, succeeded=True)
-    assert not refund_settle(refund_id=pk, succeeded=False)
     stripe.refund_send(refund_id=pk)
     stripe.refund_sync(refund_id=pk)
     assert Payment.objects.get().refunded == 500

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from common.outbox.models import OutboxMessage
@@ -33,7 +33,7 @@ BREACHES: dict[str, tuple[Callable[[], Any], str]] = {
     "on hand": (lambda: Stock.objects.update(on_hand=F("on_hand") + 1), "on hand"),
     "held": (lambda: Stock.objects.filter(held__gt=0).update(held=F("held") - 1), "live holds"),
     "sold": (
-        lambda: StockMovement.objects.filter(kind="sold").update(kind="adjusted"),
+        lambda: QuerySet(StockMovement).filter(kind="sold").update(kind="adjusted"),
         "another number was sold",
     ),
     "sold in no order": (lambda: _paid().update(status="cancelled"), "sold in no paid order"),

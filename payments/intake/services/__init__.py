@@ -1,7 +1,9 @@
 """Write use cases of the payment machine."""
 
+from payments.intake.services.disputes import dispute_close, dispute_open
 from payments.intake.services.moves import move, payment_close, record
-from payments.intake.services.refunds import refund_request, refund_settle
+from payments.intake.services.refunds import refund_record, refund_request, refund_settle
+from payments.intake.services.resolve import payment_resolve
 from payments.intake.services.settle import (
     Capture,
     payment_mark_declined,
@@ -13,14 +15,18 @@ from payments.intake.services.settle import (
 
 __all__ = [
     "Capture",
+    "dispute_close",
+    "dispute_open",
     "move",
     "payment_close",
     "payment_mark_declined",
     "payment_mark_failed",
     "payment_mark_processing",
     "payment_open",
+    "payment_resolve",
     "payment_settle",
     "record",
+    "refund_record",
     "refund_request",
     "refund_settle",
 ]

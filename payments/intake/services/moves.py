@@ -6,7 +6,7 @@ from common.errors import InvalidTransition
 from common.outbox.services import enqueue
 from payments.intake import ports, rules
 from payments.intake.models import Payment, PaymentEvent
-from payments.intake.rules import OPEN, Status
+from payments.intake.rules import NEWS, OPEN, Status
 
 
 def move(payment: Payment, to: Status, *, actor_id: int | None = None, reason: str = "") -> None:
@@ -18,7 +18,9 @@ def move(payment: Payment, to: Status, *, actor_id: int | None = None, reason: s
     if to not in OPEN:
         payment.open_for = None
     payment.save(update_fields=["status", "reason", "open_for"])
-    record(payment, to, data=data, actor_id=actor_id)
+    event = record(payment, to, data=data, actor_id=actor_id)
+    if to in NEWS:
+        tell(event, after=NEWS[to])
 
 
 def record(
@@ -30,9 +32,9 @@ def record(
     once: str | None = None,
     data: dict[str, Any] | None = None,
     actor_id: int | None = None,
-) -> None:
+) -> PaymentEvent:
     """Append an event; `once` is refused by its UNIQUE constraint the second time."""
-    PaymentEvent.objects.create(
+    return PaymentEvent.objects.create(
         payment=payment,
         kind=kind,
         amount=amount,
@@ -43,7 +45,14 @@ def record(
     )
 
 
+def tell(event: PaymentEvent, *, after: int = 0) -> None:
+    """Have a task decide, `after` seconds, whether anybody hears of an event."""
+    enqueue("payments.notices.send", delay=after, event_id=event.pk)
+
+
 def payment_close(payment: Payment, status: Status) -> None:
     """Give a locked open payment up and have the provider told."""
     move(payment, status)
-    enqueue(ports.gateway(payment.method).close_task, payment_id=payment.pk)
+    task = ports.gateway(payment.method).close_task
+    if task:
+        enqueue(task, payment_id=payment.pk)

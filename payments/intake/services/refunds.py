@@ -1,4 +1,7 @@
-"""Money back: reserved on the payment first, sent by a task, written down when it has gone."""
+"""Money back: reserved on the payment first, sent by a task, written down when it has gone.
+
+Into the wallet it goes at once. What the provider cannot pay out ends there as well.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,12 +11,17 @@ from common.db import transactional
 from common.errors import InvalidTransition
 from common.idempotency.services import bind
 from common.outbox.services import enqueue
-from payments.intake import locks, ports, selectors
-from payments.intake.errors import RefundExceedsCaptured, RefundLinesInvalid
+from payments.intake import locks, ports, rules, selectors
+from payments.intake.errors import (
+    DestinationInvalid,
+    RefundExceedsCaptured,
+    RefundLinesInvalid,
+)
 from payments.intake.locks import Locked
 from payments.intake.models import Payment, Refund, RefundLine
-from payments.intake.rules import RefundStatus, Status
-from payments.intake.services.moves import move, record
+from payments.intake.rules import Destination, Method, Reason, RefundStatus, Source, Status
+from payments.intake.services import books
+from payments.intake.services.moves import move, record, tell
 from shop.orders import rules as order_rules
 from shop.orders import services as orders
 from shop.orders.rules import LineLeft, LineShare
@@ -28,27 +36,79 @@ def refund_request(
     restock: bool,
     reason: str,
     actor_id: int | None,
+    destination: Destination = Destination.ORIGINAL,
 ) -> Refund:
     """Reserve and send a refund: of `amount`, of `lines` ({slug: quantity}), or of all left.
 
-    Raises InvalidTransition where nothing was captured, RefundExceedsCaptured,
-    RefundLinesInvalid.
+    Raises InvalidTransition where nothing was captured or a dispute is open,
+    RefundExceedsCaptured, RefundLinesInvalid, DestinationInvalid, InsufficientFunds for a deposit
+    that has been spent.
     """
     found = locks.payment(payment_id)
     payment = found.payment
-    if payment.status not in (Status.SUCCEEDED, Status.REVIEW):
-        raise InvalidTransition("payment", payment.status, Status.REFUNDED)
+    _check_refundable(payment, destination)
     # Money in review has bought nothing: there are no lines to give back.
     line_left = selectors.lines_refundable(payment) if payment.status == Status.SUCCEEDED else []
     wanted = amount if amount is not None else _worth(payment, line_left, lines)
     _check_fits(payment, wanted)
     shares = _shares(line_left, wanted, lines)
-    return _create(found, wanted, shares, restock=restock, reason=reason, actor_id=actor_id)
+    refund = Refund(
+        payment=payment,
+        currency=payment.currency,
+        amount=wanted,
+        source=_source(payment),
+        destination=destination,
+        restock=restock,
+        reason=reason,
+        actor_id=actor_id,
+    )
+    return _create(found, refund, shares)
+
+
+def _source(payment: Payment) -> Source:
+    return rules.source(payment.status, payment.reason, has_order=payment.order_id is not None)
+
+
+def _check_refundable(payment: Payment, destination: Destination) -> None:
+    if payment.status not in (Status.SUCCEEDED, Status.REVIEW):
+        raise InvalidTransition("payment", payment.status, Status.REFUNDED)
+    # The provider withholds the money; paying it back as well would pay twice.
+    if payment.status == Status.REVIEW and payment.reason == Reason.DISPUTED:
+        raise InvalidTransition("payment", "disputed", Status.REFUNDED)
+    bought = payment.order_id is not None or payment.status == Status.REVIEW
+    if destination == Destination.WALLET and not bought:
+        raise DestinationInvalid
 
 
 def refund_back(found: Locked, *, amount: int, reason: str) -> Refund:
     """Send money back that bought nothing: no order lines change."""
-    return _create(found, amount, [], restock=False, reason=reason, actor_id=None)
+    refund = Refund(
+        payment=found.payment,
+        currency=found.payment.currency,
+        amount=amount,
+        source=Source.UNAPPLIED,
+        reason=reason,
+    )
+    return _create(found, refund, [])
+
+
+def refund_rest(
+    found: Locked, *, destination: Destination, reason: str, actor_id: int
+) -> Refund | None:
+    """Send all that is left of a payment in review back; None where nothing is left."""
+    payment = found.payment
+    if not _left(payment):
+        return None
+    refund = Refund(
+        payment=payment,
+        currency=payment.currency,
+        amount=_left(payment),
+        source=Source.UNAPPLIED,
+        destination=destination,
+        reason=reason,
+        actor_id=actor_id,
+    )
+    return _create(found, refund, [])
 
 
 def _left(payment: Payment) -> int:
@@ -83,84 +143,104 @@ def _chosen_left(left: Sequence[LineLeft], chosen: Mapping[str, int]) -> int:
     return sum(line.amount for line in left if not chosen or line.slug in chosen)
 
 
-def _create(
-    found: Locked,
-    amount: int,
-    shares: Sequence[LineShare],
-    *,
-    restock: bool,
-    reason: str,
-    actor_id: int | None,
-) -> Refund:
+def _create(found: Locked, refund: Refund, shares: Sequence[LineShare]) -> Refund:
     payment = found.payment
-    refund = Refund.objects.create(
-        payment=payment,
-        currency=payment.currency,
-        amount=amount,
-        restock=restock,
-        reason=reason,
-        actor_id=actor_id,
-    )
+    refund.save()
     bind(str(refund.uid), status=201)
     RefundLine.objects.bulk_create(
         RefundLine(refund=refund, order_line_id=s.line_id, amount=s.amount, quantity=s.quantity)
         for s in shares
     )
-    payment.refund_pending += amount
+    payment.refund_pending += refund.amount
     payment.save(update_fields=["refund_pending"])
-    audit(
-        actor_id=actor_id,
-        action="refund.request",
-        target=f"payment:{payment.uid}",
-        data={
-            "refund": str(refund.uid),
-            "amount": amount,
-            "currency": payment.currency,
-            "reason": reason,
-            "restock": restock,
-        },
-    )
-    record(payment, "refund_asked", amount=amount, data={"refund": str(refund.uid)})
-    enqueue(ports.gateway(payment.method).refund_task, refund_id=refund.pk)
+    _tell(refund, "refund.request", reason=refund.reason, restock=refund.restock)
+    data = {"refund": str(refund.uid)}
+    asked = record(payment, "refund_asked", amount=refund.amount, data=data)
+    if _goes_to_wallet(refund):
+        _settle(refund, found)
+        return refund
+    if refund.source == Source.WALLET:
+        books.hold_refund(refund)
+    enqueue(_task(payment), refund_id=refund.pk)
+    tell(asked, after=rules.REFUND_NEWS_AFTER)
     return refund
 
 
-@transactional
-def refund_settle(*, refund_id: int, succeeded: bool, failure: str = "") -> bool:
-    """Write down what the provider says became of a refund; True where it changed anything."""
-    refund, found = locks.refund(refund_id)
-    if refund.status != RefundStatus.PENDING:
-        return False
-    found.payment.refund_pending -= refund.amount
-    refund.status = RefundStatus.SUCCEEDED if succeeded else RefundStatus.FAILED
-    refund.failure = failure[:100]
-    refund.decided_at = clock.now()
-    refund.save(update_fields=["status", "failure", "decided_at"])
+def _goes_to_wallet(refund: Refund) -> bool:
+    return refund.destination == Destination.WALLET or refund.payment.method == Method.WALLET
+
+
+def _task(payment: Payment) -> str:
+    task = ports.gateway(payment.method).refund_task
+    if not task:
+        raise RuntimeError(f"{payment.method} sends no refunds")
+    return task
+
+
+def _tell(refund: Refund, action: str, **more: object) -> None:
     audit(
-        actor_id=None,
-        action=f"refund.{refund.status}",
-        target=f"payment:{found.payment.uid}",
+        actor_id=refund.actor_id,
+        action=action,
+        target=f"payment:{refund.payment.uid}",
         data={
             "refund": str(refund.uid),
             "amount": refund.amount,
             "currency": refund.currency,
+            "destination": refund.destination,
+            **more,
         },
     )
+
+
+@transactional
+def refund_settle(*, refund_id: int, succeeded: bool, failure: str = "") -> bool:
+    """Write down what the provider says became of a refund; True where it changed anything.
+
+    One that fails after it had succeeded has come back to us: the customer has it in the wallet.
+    """
+    refund, found = locks.refund(refund_id)
+    # One object: amounts are changed on the row that the lock has read.
+    refund.payment = found.payment
+    if refund.status == RefundStatus.SUCCEEDED and not succeeded:
+        return _redirect(refund, failure)
+    if refund.status != RefundStatus.PENDING:
+        return False
+    if not succeeded and _must_end(refund):
+        refund.destination, refund.failure = Destination.WALLET, failure[:100]
+        refund.save(update_fields=["destination"])
+        succeeded = True
     if succeeded:
-        _count(refund, found)
+        _settle(refund, found)
     else:
-        found.payment.save(update_fields=["refund_pending"])
-        record(found.payment, "refund_failed", amount=refund.amount, data={"failure": failure})
+        _fail(refund, found, failure)
     return True
 
 
-def _count(refund: Refund, found: Locked) -> None:
+def _must_end(refund: Refund) -> bool:
+    """Too much for a payment that is done: no review waits for it, so the wallet takes it."""
+    return refund.source == Source.UNAPPLIED and refund.payment.status != Status.REVIEW
+
+
+def _decide(refund: Refund, status: RefundStatus) -> None:
+    refund.status, refund.decided_at = status, clock.now()
+    refund.save(update_fields=["status", "failure", "decided_at"])
+    _tell(refund, f"refund.{status}")
+
+
+def _settle(refund: Refund, found: Locked) -> None:
     payment = found.payment
+    _decide(refund, RefundStatus.SUCCEEDED)
+    payment.refund_pending -= refund.amount
     payment.refunded += refund.amount
     payment.save(update_fields=["refund_pending", "refunded"])
-    record(payment, "refunded", amount=refund.amount, once=f"refund:{refund.uid}")
-    if payment.refunded == payment.captured:
+    tell(record(payment, "refunded", amount=refund.amount, once=f"refund:{refund.uid}"))
+    if payment.refunded == payment.captured and payment.status != Status.REFUNDED:
         move(payment, Status.REFUNDED)
+    _refund_order(refund, found)
+    books.book_refund(refund)
+
+
+def _refund_order(refund: Refund, found: Locked) -> None:
     shares = [LineShare(r.order_line_id, r.amount, r.quantity) for r in refund.lines.all()]
     if found.order is not None and shares:
         orders.order_refund(
@@ -170,3 +250,50 @@ def _count(refund: Refund, found: Locked) -> None:
             actor_id=refund.actor_id,
             reason=refund.reason,
         )
+
+
+def _fail(refund: Refund, found: Locked, failure: str) -> None:
+    refund.failure = failure[:100]
+    _decide(refund, RefundStatus.FAILED)
+    found.payment.refund_pending -= refund.amount
+    found.payment.save(update_fields=["refund_pending"])
+    record(found.payment, "refund_failed", amount=refund.amount, data={"failure": failure})
+    books.release_refund(refund)
+
+
+def _redirect(refund: Refund, failure: str) -> bool:
+    if _goes_to_wallet(refund):
+        return False
+    refund.destination, refund.failure = Destination.WALLET, failure[:100]
+    refund.save(update_fields=["destination", "failure"])
+    _tell(refund, "refund.returned", failure=failure)
+    data = {"refund": str(refund.uid), "failure": failure}
+    tell(record(refund.payment, "refund_returned", amount=refund.amount, data=data))
+    books.book_refund_returned(refund)
+    return True
+
+
+@transactional
+def refund_record(*, payment_id: int, amount: int, reason: str) -> Refund:
+    """A refund that was made at the provider without us: written down as it is.
+
+    Raises RefundExceedsCaptured while it does not fit: a refund of ours is on its way.
+    """
+    found = locks.payment(payment_id)
+    payment = found.payment
+    _check_fits(payment, amount)
+    left = selectors.lines_refundable(payment) if payment.status == Status.SUCCEEDED else []
+    refund = Refund.objects.create(
+        payment=payment,
+        currency=payment.currency,
+        amount=amount,
+        source=_source(payment),
+        reason=reason,
+    )
+    RefundLine.objects.bulk_create(
+        RefundLine(refund=refund, order_line_id=s.line_id, amount=s.amount, quantity=s.quantity)
+        for s in _shares(left, min(amount, sum(line.amount for line in left)), {})
+    )
+    payment.refund_pending += amount
+    _settle(refund, found)
+    return refund

@@ -17,6 +17,7 @@ from payments.intake import locks, ports, rules
 from payments.intake.locks import Locked
 from payments.intake.models import Payment, PaymentEvent
 from payments.intake.rules import OPEN, Reason, Status
+from payments.intake.services.books import book_capture
 from payments.intake.services.moves import move, payment_close, record
 from payments.intake.services.refunds import refund_back
 from shop.inventory.errors import OutOfStock
@@ -59,7 +60,8 @@ def payment_open(
         open_for=order.pk if order else None,
     )
     record(payment, "opened", amount=amount)
-    enqueue(gateway.open_task, delay=OPEN_TASK_DELAY, payment_id=payment.pk)
+    if gateway.open_task:
+        enqueue(gateway.open_task, delay=OPEN_TASK_DELAY, payment_id=payment.pk)
     return payment
 
 
@@ -67,7 +69,8 @@ def payment_open(
 def payment_settle(*, payment_id: int, capture: Capture) -> bool:
     """Count money in, once for each provider reference; True where it changed anything.
 
-    An open payment succeeds and its order is paid; money for a gone one is late money.
+    An open payment succeeds and its order is paid; money for a gone one is late money; more for
+    one that has its money goes back. Raises InsufficientFunds for a payment out of the wallet.
     """
     found = locks.payment(payment_id)
     payment = found.payment
@@ -81,16 +84,26 @@ def payment_settle(*, payment_id: int, capture: Capture) -> bool:
         target=f"payment:{payment.uid}",
         data=asdict(capture),
     )
+    first = payment.captured == 0
     payment.captured += capture.amount
     payment.save(update_fields=["captured"])
+    if not first:
+        _give_back(found, capture, Reason.MULTIPLE)
+        return True
     misfit = rules.misfit(payment.amount, capture.amount)
     if misfit or capture.currency != payment.currency:
         _review(found, misfit or Reason.WRONG_TOKEN)
+        _book(payment, capture, used=False)
     elif payment.status in OPEN and _is_wanted(found.order):
         _succeed(found)
+        _book(payment, capture, used=True)
     else:
-        _settle_late(found, capture.amount)
+        _settle_late(found, capture)
     return True
+
+
+def _book(payment: Payment, capture: Capture, *, used: bool) -> None:
+    book_capture(payment, **asdict(capture), used=used)
 
 
 def _is_wanted(order: Order | None) -> bool:
@@ -104,17 +117,24 @@ def _succeed(found: Locked) -> None:
     move(found.payment, Status.SUCCEEDED)
 
 
-def _settle_late(found: Locked, amount: int) -> None:
+def _settle_late(found: Locked, capture: Capture) -> None:
     """Money for a payment that was given up: use it if the order can still be had, else refund."""
-    reason = _why_not_usable(found)
+    reason = why_not_usable(found)
     _review(found, reason or Reason.LATE)
-    if reason is None:
-        move(found.payment, Status.SUCCEEDED)
-    else:
-        refund_back(found, amount=amount, reason=f"automatic: {reason}")
+    if reason is not None:
+        _give_back(found, capture, reason)
+        return
+    move(found.payment, Status.SUCCEEDED)
+    _book(found.payment, capture, used=True)
 
 
-def _why_not_usable(found: Locked) -> Reason | None:
+def _give_back(found: Locked, capture: Capture, reason: Reason) -> None:
+    _book(found.payment, capture, used=False)
+    refund_back(found, amount=capture.amount, reason=f"automatic: {reason}")
+
+
+def why_not_usable(found: Locked) -> Reason | None:
+    """Mark the order paid with money that was not expected; why that cannot be, if it cannot."""
     order = found.order
     if order is None:
         return None

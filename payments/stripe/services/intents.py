@@ -17,7 +17,7 @@ from payments.intake.services import Capture
 from payments.stripe import gateway, locks, rules, selectors
 from payments.stripe.errors import Refused
 from payments.stripe.gateway import Intent
-from payments.stripe.models import StripeAttempt, StripeCustomer, StripeIntent
+from payments.stripe.models import StripeAttempt, StripeCustomer, StripeIntent, StripeRefund
 from payments.stripe.rules import Outcome
 
 
@@ -176,11 +176,11 @@ def intent_cancel(*, payment_id: int) -> None:
 
 
 def poll(*, limit: int = 200) -> int:
-    """Have every payment that is due asked about; makes up for webhooks that never came."""
+    """Have every payment and refund that is due asked about; makes up for lost webhooks."""
     due = selectors.due_polls(limit=limit)
     for payment_id in due:
         _schedule_poll(payment_id)
-    refunds = selectors.pending_refunds(limit=limit)
+    refunds = selectors.due_refund_polls(limit=limit)
     for refund_id in refunds:
         _schedule_refund_poll(refund_id)
     return len(due) + len(refunds)
@@ -197,4 +197,7 @@ def _schedule_poll(payment_id: int) -> None:
 
 @transactional
 def _schedule_refund_poll(refund_id: int) -> None:
+    StripeRefund.objects.filter(refund_id=refund_id).update(
+        next_poll_at=Now() + timedelta(minutes=1)
+    )
     enqueue("payments.stripe.sync_refund", refund_id=refund_id)

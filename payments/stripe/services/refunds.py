@@ -1,12 +1,17 @@
-"""Refunds at Stripe."""
+"""Refunds at Stripe: those we ask for, and those made at its dashboard."""
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
+from common import clock
+from common.db import transactional
+from payments.intake import locks as intake_locks
 from payments.intake import selectors as intake
 from payments.intake import services as machine
+from payments.intake.errors import RefundExceedsCaptured
 from payments.intake.rules import RefundStatus
-from payments.stripe import gateway, selectors
-from payments.stripe.errors import Refused
+from payments.stripe import gateway, rules, selectors
+from payments.stripe.errors import NotYetKnown, Refused
 from payments.stripe.gateway import ProviderRefund
 from payments.stripe.models import StripeIntent, StripeRefund
 
@@ -34,7 +39,11 @@ def refund_send(*, refund_id: int) -> None:
 def _remember(refund_id: int, answer: ProviderRefund) -> None:
     try:
         with transaction.atomic():
-            StripeRefund.objects.create(refund_id=refund_id, stripe_id=answer.id)
+            StripeRefund.objects.create(
+                refund_id=refund_id,
+                stripe_id=answer.id,
+                next_poll_at=Now() + rules.POLL_SOONEST,
+            )
     except IntegrityError:  # sent twice in parallel; the idempotency key made it one refund
         if not StripeRefund.objects.filter(refund_id=refund_id, stripe_id=answer.id).exists():
             raise
@@ -50,6 +59,60 @@ def refund_sync(*, refund_id: int) -> None:
 def _apply(refund_id: int, answer: ProviderRefund) -> None:
     if answer.status == "succeeded":
         machine.refund_settle(refund_id=refund_id, succeeded=True)
-    elif answer.status in ("failed", "canceled"):
+    elif answer.status in rules.REFUND_FAILED:
         failure = answer.failure or answer.status
         machine.refund_settle(refund_id=refund_id, succeeded=False, failure=failure)
+    _poll_later(refund_id, decided=answer.status in rules.REFUND_DECIDED)
+
+
+def _poll_later(refund_id: int, *, decided: bool) -> None:
+    now = clock.now()
+    pause = rules.poll_pause(now - intake.refund(refund_id).created_at)
+    StripeRefund.objects.filter(refund_id=refund_id).update(
+        next_poll_at=None if decided else now + pause
+    )
+
+
+def refund_adopt(*, stripe_id: str) -> bool:
+    """Write down a refund that Stripe tells of first; False where it is not of a payment of ours.
+
+    Raises Unreachable, and NotYetKnown as `refund_apply` does.
+    """
+    return refund_apply(gateway.retrieve_refund(stripe_id))
+
+
+def refund_apply(refund: ProviderRefund) -> bool:
+    """What a refund as Stripe just told it means here; False where it is not of a payment of ours.
+
+    Raises NotYetKnown while it cannot be written: it has not succeeded, or a refund of ours is in
+    its way.
+    """
+    refund_id = selectors.refund_by_stripe_id(refund.id)
+    if refund_id is None and (unsent := selectors.unsent_refund(refund.uid, refund.intent_id)):
+        refund_id = unsent
+        _remember(refund_id, refund)
+    if refund_id is not None:
+        _apply(refund_id, refund)
+        return True
+    known = selectors.intent_by_stripe_id(refund.intent_id)
+    if known is None:
+        return False
+    if refund.status in rules.REFUND_FAILED:
+        return True
+    if refund.status != "succeeded":
+        raise NotYetKnown(refund.id)
+    try:
+        _adopt(known.payment_id, refund)
+    except RefundExceedsCaptured as error:
+        raise NotYetKnown(refund.id) from error
+    return True
+
+
+@transactional
+def _adopt(payment_id: int, refund: ProviderRefund) -> None:
+    intake_locks.payment(payment_id)
+    if selectors.refund_by_stripe_id(refund.id) is not None:
+        return
+    reason = "made at Stripe's dashboard"
+    row = machine.refund_record(payment_id=payment_id, amount=refund.amount, reason=reason)
+    StripeRefund.objects.create(refund=row, stripe_id=refund.id)

@@ -1,29 +1,41 @@
 """Webhooks: verified, stored, answered; understood later, by a task.
 
-Nothing is taken from an event's body but whom it is about; Stripe is asked for the rest.
+Nothing is taken from an event's body but whom it is about; Stripe is asked for the rest. So an
+event may be processed again whenever somebody asks for it.
 """
 
 from datetime import timedelta
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from common import clock
+from common.audit.services import record as audit
 from common.db import transactional
+from common.idempotency.services import bind
 from common.outbox.services import enqueue
 from payments.stripe import gateway, selectors
-from payments.stripe.errors import NotYetKnown
+from payments.stripe.errors import NotYetKnown, Refused
 from payments.stripe.models import WebhookEvent
+from payments.stripe.services.disputes import dispute_sync
 from payments.stripe.services.intents import intent_save, intent_sync
-from payments.stripe.services.refunds import refund_sync
+from payments.stripe.services.refunds import refund_adopt, refund_sync
 
 State = WebhookEvent.State
 INTENT_EVENTS: Final = frozenset(
     f"payment_intent.{name}"
     for name in ("succeeded", "payment_failed", "processing", "requires_action", "canceled")
 )
-REFUND_EVENTS: Final = frozenset({"refund.updated", "refund.failed", "charge.refund.updated"})
+REFUND_EVENTS: Final = frozenset(
+    {"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"}
+)
+DISPUTE_EVENTS: Final = frozenset(
+    f"charge.dispute.{name}"
+    for name in ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated")
+)
+HANDLED: Final = INTENT_EVENTS | REFUND_EVENTS | DISPUTE_EVENTS
 # An event about something of ours that never appears is given up after this long.
 PATIENCE: Final = timedelta(hours=24)
 
@@ -50,15 +62,51 @@ def webhook_process(*, event_pk: int) -> None:
     row = selectors.event(event_pk)
     if row.state != State.RECEIVED:
         return
-    about = row.payload["data"]["object"]
+    _write(row, attempts=F("attempts") + 1)
     try:
-        handled = _dispatch(row.kind, about)
-    except NotYetKnown:
+        state, reason = _understand(row)
+    except Exception as error:
+        # Kept with the event: the outbox's own note is deleted after a week.
+        _write(row, error=_words(error))
+        raise
+    _write(row, state=state, error=reason, processed_at=Now())
+
+
+def _write(row: WebhookEvent, **values: Any) -> None:
+    # Somebody else may have done it meanwhile: what was done is not undone.
+    WebhookEvent.objects.filter(pk=row.pk, state=State.RECEIVED).update(**values)
+
+
+def _words(error: Exception) -> str:
+    """The kind of error, and the id or code that it is about; never what a library wrote."""
+    about = f": {error}" if isinstance(error, NotYetKnown) else ""
+    return f"{type(error).__name__}{about}"[:200]
+
+
+def _understand(row: WebhookEvent) -> tuple[State, str]:
+    """What becomes of an event, and why it is ignored if it is. Raises NotYetKnown."""
+    if row.kind not in HANDLED:
+        return State.IGNORED, "this kind of event is not handled"
+    try:
+        ours = _dispatch(row.kind, row.payload["data"]["object"])
+    except (NotYetKnown, Refused) as error:
+        missing = error.code if isinstance(error, Refused) else str(error)
         if clock.now() - row.received_at < PATIENCE:
-            raise
-        handled = False
-    state = State.PROCESSED if handled else State.IGNORED
-    WebhookEvent.objects.filter(pk=event_pk).update(state=state, processed_at=Now())
+            raise NotYetKnown(missing) from error
+        return State.IGNORED, f"given up after 24 hours: {missing}"[:200]
+    return (State.PROCESSED, "") if ours else (State.IGNORED, "it is about nothing of ours")
+
+
+@transactional
+def webhook_replay(*, event_id: str, actor_id: int) -> None:
+    """Have an event processed again, whatever became of it; nothing counts twice."""
+    bind(event_id, status=202)
+    row = selectors.event_by_stripe_id(event_id)
+    was = {"state": row.state, "error": row.error}
+    row.state, row.error, row.processed_at = State.RECEIVED, "", None
+    row.save(update_fields=["state", "error", "processed_at"])
+    enqueue("payments.stripe.process_event", event_pk=row.pk)
+    audit(actor_id=actor_id, action="webhook.replay", target=f"webhook:{event_id}", data=was)
 
 
 def _dispatch(kind: str, about: dict[str, Any]) -> bool:
@@ -66,7 +114,7 @@ def _dispatch(kind: str, about: dict[str, Any]) -> bool:
         return _intent_changed(about)
     if kind in REFUND_EVENTS:
         return _refund_changed(about)
-    return False
+    return dispute_sync(dispute_id=about["id"])
 
 
 def _intent_changed(about: dict[str, Any]) -> bool:
@@ -92,10 +140,7 @@ def _adopt(about: dict[str, Any]) -> int | None:
 
 def _refund_changed(about: dict[str, Any]) -> bool:
     refund_id = selectors.refund_by_stripe_id(about["id"])
-    if refund_id is not None:
-        refund_sync(refund_id=refund_id)
-        return True
-    uid = (about.get("metadata") or {}).get("refund")
-    if uid is None:
-        return False
-    raise NotYetKnown(about["id"])
+    if refund_id is None:
+        return refund_adopt(stripe_id=about["id"])
+    refund_sync(refund_id=refund_id)
+    return True

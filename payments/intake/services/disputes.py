@@ -1,0 +1,76 @@
+"""A cardholder complains to the bank: the money is away until the provider tells the outcome."""
+
+from common import clock
+from common.audit.services import record as audit
+from common.db import transactional
+from payments.intake import locks
+from payments.intake.models import Dispute, Payment
+from payments.intake.rules import DisputeStatus, Reason, Status
+from payments.intake.services import books
+from payments.intake.services.moves import move, record
+
+
+@transactional
+def dispute_open(*, payment_id: int, reference: str, amount: int, reason: str) -> bool:
+    """The provider has taken `amount` back; True where it was not known yet.
+
+    A payment that paid for something is in review until the outcome is known.
+    """
+    payment = locks.payment(payment_id).payment
+    if Dispute.objects.filter(reference=reference).exists():
+        return False
+    dispute = Dispute.objects.create(
+        payment=payment,
+        reference=reference,
+        currency=payment.currency,
+        amount=amount,
+        reason=reason[:60],
+    )
+    if payment.status == Status.SUCCEEDED:
+        payment.reason = Reason.DISPUTED
+        move(payment, Status.REVIEW, reason=Reason.DISPUTED)
+    _tell(dispute, "dispute.open")
+    record(payment, "disputed", amount=amount, once=f"dispute:{reference}")
+    books.book_dispute(dispute)
+    return True
+
+
+@transactional
+def dispute_close(*, reference: str, won: bool) -> bool:
+    """The outcome: the money is back, or lost for good; False the second time."""
+    dispute, found = locks.dispute(reference)
+    if dispute.status != DisputeStatus.OPEN:
+        return False
+    dispute.status = DisputeStatus.WON if won else DisputeStatus.LOST
+    dispute.decided_at = clock.now()
+    dispute.save(update_fields=["status", "decided_at"])
+    _tell(dispute, f"dispute.{dispute.status}")
+    record(found.payment, f"dispute_{dispute.status}", amount=dispute.amount)
+    if _waits(found.payment):
+        move(found.payment, Status.SUCCEEDED if won else Status.REVERSED)
+    if won:
+        books.book_dispute_won(dispute)
+    else:
+        books.book_dispute_lost(dispute)
+    return True
+
+
+def _waits(payment: Payment) -> bool:
+    """For this outcome: another dispute of the same payment may still be open."""
+    disputed = payment.status == Status.REVIEW and payment.reason == Reason.DISPUTED
+    still = Dispute.objects.filter(payment=payment, status=DisputeStatus.OPEN)
+    return disputed and not still.exists()
+
+
+def _tell(dispute: Dispute, action: str) -> None:
+    audit(
+        actor_id=None,
+        action=action,
+        target=f"payment:{dispute.payment.uid}",
+        data={
+            "dispute": dispute.reference,
+            "amount": dispute.amount,
+            "currency": dispute.currency,
+            "reason": dispute.reason,
+        },
+    )

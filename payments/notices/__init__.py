@@ -1,0 +1,1 @@
+"""Mails to the buyer about what became of a payment."""

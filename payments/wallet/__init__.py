@@ -1,0 +1,1 @@
+"""Paying out of the wallet: at once, with nobody outside to ask."""
