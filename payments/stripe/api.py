@@ -19,7 +19,6 @@ from payments.intake import selectors as intake
 from payments.intake.api import payment_body
 from payments.intake.serializers import PaymentOut
 from payments.stripe import selectors, services
-from payments.stripe.errors import BadSignature
 from payments.stripe.serializers import (
     ConfirmIn,
     EventQuery,
@@ -103,11 +102,14 @@ class StaffEventReplay(ApiView):
 @csrf_exempt
 @require_POST
 def webhook(request: HttpRequest) -> HttpResponse:
-    """Stripe's events: 200 once stored, 400 for a signature that does not verify."""
+    """Stripe's events: 200 once stored, 400 for a signature that does not verify, 503 when busy."""
     try:
         services.webhook_receive(
             payload=request.body, signature=request.headers.get("Stripe-Signature", "")
         )
-    except BadSignature as error:
-        return problems.plain(error, request)
+    except Exception as error:
+        known = problems.translate(error)
+        if known is None:
+            raise
+        return problems.plain(known, request)
     return HttpResponse(status=200)

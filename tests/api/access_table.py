@@ -19,6 +19,7 @@ from accounts.users.services import user_deactivate
 from payments.checkout.services import Placed, order_place
 from payments.intake.services import Capture, payment_settle
 from payments.stripe import services as stripe
+from tests.factories.events import stored_event
 from tests.factories.orders import order_body
 from tests.factories.shop import ProductFactory
 from tests.factories.users import PASSWORD, StaffFactory, SuperuserFactory, UserFactory
@@ -111,9 +112,13 @@ class World:
     def url(self, path: str, row: Row, caller: str, which: str) -> str:
         """The path with its parameter: an object's key, or one that is nobody's."""
         if which == "missing":
-            return path.format(slug="no-such", number="SK-0000-0000", uid=uuid.uuid4())
+            return path.format(
+                slug="no-such", number="SK-0000-0000", uid=uuid.uuid4(), event_id="evt_none"
+            )
         if "{slug}" in path:
             return path.format(slug=ProductFactory(stock=5).slug)
+        if "{event_id}" in path:
+            return path.format(event_id=stored_event().event_id)
         if "{" not in path:
             return path
         made = self.placed(self.owner(caller, which), row.order)
@@ -243,5 +248,8 @@ TABLE: Final[dict[Operation, Row]] = {
     ("POST", S + "payments/{uid}/resolve/"): Row(
         "staff", 200, _just(resolution="accept", reason="near enough"), order="underpaid"
     ),
+    ("GET", S + "webhook-events/"): Row("staff"),
+    ("GET", S + "webhook-events/{event_id}/"): Row("staff"),
+    ("POST", S + "webhook-events/{event_id}/replay/"): Row("staff", 202),
     ("GET", S + "ledger/trial-balance/"): Row("staff"),
 }

@@ -11,6 +11,7 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from accounts.sessions import store
+from tests.factories.events import stored_event
 from tests.factories.orders import buy, refund
 from tests.factories.shop import CategoryFactory, ProductFactory
 from tests.factories.users import StaffFactory, client_for
@@ -31,6 +32,8 @@ BUDGETS = {
     "/api/v1/admin/products/{slug}/": 1,
     "/api/v1/admin/products/{slug}/price-history/": 2,
     "/api/v1/admin/products/{slug}/stock/": 2,
+    "/api/v1/admin/webhook-events/": 1,
+    "/api/v1/admin/webhook-events/{event_id}/": 1,
     "/api/v1/auth/me/": 1,
     "/api/v1/categories/": 2,
     "/api/v1/orders/": 5,
@@ -73,6 +76,7 @@ class World:
         stock = {"delta": 1, "reason": "count"}
         assert self.staff.post(f"{url}stock/", stock, format="json").status_code == 201
         self.last = {"slug": product.slug, "number": order["number"]}
+        self.last["event_id"] = stored_event(state="ignored").event_id
         self.last["uid"] = order["payment"]["id"]
 
     def costs(self) -> dict[str, int]:

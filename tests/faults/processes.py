@@ -20,7 +20,7 @@ import servers  # noqa: E402  # found by the line above
 from throwaway.base import free_port  # noqa: E402
 from throwaway.process import _end_with_parent  # noqa: E402
 
-__all__ = ["Shop", "servers", "wait_until"]
+__all__ = ["Shop", "free_port", "servers", "wait_until"]
 
 PYTHON = sys.executable
 

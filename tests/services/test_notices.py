@@ -211,6 +211,13 @@ class TestForm:
         assert not [line for line in sent.body.splitlines() if line.startswith(("Bcc", "Pay"))]
         assert "\u202e" not in sent.body + sent.alternatives[0][0]
 
+    def test_control_as_it_is_a_name_writes_lines_of_its_own(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("payments.notices.rules.one_line", str)
+        sent = bought(product="A\nPay here: evil.example", buyer="Joe")
+        assert [line for line in sent.body.splitlines() if line.startswith("Pay here")]
+
     def test_it_names_no_outside_address_and_says_that_a_program_wrote_it(self) -> None:
         sent = bought(product="Lamp", buyer="Joe")
         html = sent.alternatives[0][0]

@@ -22,7 +22,7 @@ from payments.intake import services as machine
 from payments.intake.models import Dispute, Payment, PaymentEvent, Refund
 from payments.intake.services import Capture
 from payments.sandbox.stripe import StripeSandbox
-from payments.stripe import gateway, tasks
+from payments.stripe import gateway, rules, tasks
 from payments.stripe.models import StripeIntent, StripeRefund, WebhookEvent
 from payments.stripe.services import refund_sync
 from shop.orders.models import Order
@@ -433,6 +433,18 @@ def test_one_that_cannot_be_mended_stops_none_of_the_others(
     code, lines = run()
     assert (code, sorted(line.split()[0] for line in lines)) == (1, ["left", "mended"])
     assert Order.objects.filter(status="paid").count() == 2
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_status_from_the_future_stops_none_of_the_others(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid(shop)
+    cancelled_at_stripe(shop)
+    monkeypatch.delitem(rules._OUTCOMES, "canceled")
+    code, lines = run()
+    assert (code, sorted(line.split()[0] for line in lines)) == (1, ["left", "mended"])
+    assert "cannot be compared (KeyError)" in "".join(lines)
 
 
 @pytest.mark.usefixtures("settled")

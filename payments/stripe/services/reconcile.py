@@ -146,13 +146,20 @@ def _compare(report: Report, page: Sequence[Facts]) -> None:
     known = selectors.ours({facts.intent_id: facts.uid for facts in page})
     now = clock.now()
     for facts in page:
-        ours = known.get(facts.intent_id)
-        if ours is None:
-            _tell_nobodys(report, facts)
-        elif differences(facts, ours, now):
-            _settle(report, facts.intent_id)
-        else:
-            report.count(facts, ours)
+        try:
+            _compare_one(report, facts, known.get(facts.intent_id), now)
+        # KeyError: a status that this version of Stripe's API does not have.
+        except (KeyError, *_REFUSALS) as error:
+            report.tell_left(facts.intent_id, f"cannot be compared ({type(error).__name__})")
+
+
+def _compare_one(report: Report, facts: Facts, ours: Ours | None, now: datetime) -> None:
+    if ours is None:
+        _tell_nobodys(report, facts)
+    elif differences(facts, ours, now):
+        _settle(report, facts.intent_id)
+    else:
+        report.count(facts, ours)
 
 
 def _tell_nobodys(report: Report, facts: Facts) -> None:
