@@ -1,6 +1,5 @@
 """The Django admin: pages open, history stays as it is, money and stock go by the services."""
 
-import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -14,53 +13,25 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.ledger.rules import Kind, customer, house, move
-from accounts.ledger.selectors import balances_of
 from accounts.ledger.services import hold_place, transfer_post
 from common.admin.base import ReadOnlyAdmin
 from common.models import OutboxMessage
 from common.outbox.services import enqueue
-from payments.checkout.services import order_place
 from payments.intake.models import Payment
-from payments.intake.services import Capture, payment_settle, refund_request
+from payments.intake.services import refund_request
 from payments.notices.services import notices_skip
 from payments.stripe.models import StripeIntent, WebhookEvent
 from shop.models import Order, Stock
 from shop.orders.rules import Fulfilment, Status
+from tests.factories.admin import pages, paid, placed, quiet_provider, root, send, text_of
 from tests.factories.shop import CategoryFactory, ProductFactory
-from tests.factories.users import StaffFactory, SuperuserFactory, UserFactory
+from tests.factories.users import StaffFactory
 
+__all__ = ["quiet_provider", "root"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quiet_provider")]
 
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)
 HISTORIES = [m for m in REGISTERED if isinstance(admin.site._registry[m], ReadOnlyAdmin)]
-
-
-@pytest.fixture
-def quiet_provider(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Orders are placed without asking Stripe; its outbox messages wait."""
-    monkeypatch.setattr("payments.stripe.port.StripeGateway.open", lambda *_: None)
-
-
-@pytest.fixture
-def root() -> Client:
-    client = Client()
-    client.force_login(SuperuserFactory())
-    return client
-
-
-def placed(quantity: int = 2) -> Order:
-    product = ProductFactory(stock=quantity + 3)
-    return order_place(
-        user_id=UserFactory().pk, quantities={product.slug: quantity}, method="stripe"
-    ).order
-
-
-def paid(quantity: int = 2) -> Payment:
-    payment = placed(quantity).payments.get()
-    capture = Capture(payment.amount, payment.currency, f"pi_{payment.pk}")
-    payment_settle(payment_id=payment.pk, capture=capture)
-    payment.refresh_from_db()
-    return payment
 
 
 def fill() -> None:
@@ -82,23 +53,6 @@ def fill() -> None:
     hold_place(reference=f"h:{payment.pk}", account=wallet, amount=100)
     CategoryFactory()
     Group.objects.create(name=f"group {payment.pk}")
-
-
-def pages(model: Any, name: str, *args: Any) -> str:
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
-
-
-def text_of(answer: Any) -> str:
-    return answer.content.decode()
-
-
-def send(client: Client, url: str, **data: Any) -> Any:
-    """Fill a form in and confirm it, the way its two pages do."""
-    filled = {"once": uuid.uuid4().hex, "reason": "because", "destination": "original", **data}
-    asked = client.post(url, filled)
-    if "This will happen" not in text_of(asked):
-        return asked
-    return client.post(url, {**filled, "confirmed": "yes"}, follow=True)
 
 
 @pytest.mark.parametrize("model", REGISTERED, ids=lambda m: m._meta.label)
@@ -236,52 +190,6 @@ def test_low_stock_counts_what_is_available(root: Client) -> None:
     assert "Many" not in shown
 
 
-def test_a_refund_of_a_line_says_what_will_happen_and_reserves_the_money(root: Client) -> None:
-    payment = paid()
-    line = payment.order.lines.get()
-    url = pages(Payment, "refund", payment.pk)
-    form = {
-        f"line_{line.pk}": 1,
-        "restock": "on",
-        "destination": "original",
-        "reason": "broken",
-        "once": "same-form",
-    }
-    asked = text_of(root.post(url, form))
-    assert "$10.00 goes back" in asked
-    assert "units back on the shelf: 1" in asked
-    assert "$10.00 is on its way back." in text_of(send(root, url, **form))
-    refund = payment.refunds.get()
-    assert (refund.amount, refund.restock, refund.reason) == (1000, True, "broken")
-    assert refund.lines.get().quantity == 1
-    assert OutboxMessage.objects.filter(payload={"refund_id": refund.pk}).count() == 1
-
-
-def test_an_empty_refund_form_means_all_that_is_left(root: Client) -> None:
-    payment = paid()
-    send(root, pages(Payment, "refund", payment.pk), amount="5.50")
-    send(root, pages(Payment, "refund", payment.pk))
-    assert sorted(payment.refunds.values_list("amount", flat=True)) == [550, 1450]
-
-
-def test_more_than_what_is_left_is_not_refunded(root: Client) -> None:
-    payment = paid()
-    line = payment.order.lines.get()
-    url = pages(Payment, "refund", payment.pk)
-    assert "$20.00 is left to refund." in text_of(send(root, url, amount="20.01"))
-    assert "Please correct" in text_of(send(root, url, **{f"line_{line.pk}": 3}))
-    assert not payment.refunds.exists()
-
-
-def test_a_refund_that_the_service_refuses_is_said_and_the_form_kept(root: Client) -> None:
-    payment = placed().payments.get()
-    Payment.objects.filter(pk=payment.pk).update(captured=2000)
-    answer = send(root, pages(Payment, "refund", payment.pk), amount="5.00")
-    assert "The payment is awaiting and cannot become refunded." in text_of(answer)
-    assert 'value="5.00"' in text_of(answer)
-    assert not payment.refunds.exists()
-
-
 def test_an_unpaid_order_is_cancelled_and_a_paid_one_is_not(root: Client) -> None:
     open_order, done = placed(), paid().order
     send(root, pages(Order, "cancel", open_order.pk))
@@ -378,30 +286,3 @@ def test_pages_load_nothing_from_another_host(root: Client, path: str) -> None:
     assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in page
     assert 'rel="icon"' in page
-
-
-def underpaid() -> Payment:
-    payment = placed().payments.get()
-    payment_settle(payment_id=payment.pk, capture=Capture(1999, "USD", f"pi_{payment.pk}"))
-    payment.refresh_from_db()
-    return payment
-
-
-def test_money_in_review_is_accepted_with_what_is_missing_spelt_out(root: Client) -> None:
-    payment = underpaid()
-    url = pages(Payment, "resolve", payment.pk)
-    choice = {"resolution": "accept", "destination": "original"}
-    asked = root.post(url, {"once": "k", "reason": "because", **choice})
-    assert "$0.01 that is missing is forgiven" in text_of(asked)
-    send(root, url, **choice)
-    payment.refresh_from_db()
-    assert payment.status == "succeeded"
-
-
-def test_money_in_review_goes_back_into_the_wallet(root: Client) -> None:
-    payment = underpaid()
-    url = pages(Payment, "resolve", payment.pk)
-    send(root, url, resolution="refund", destination="wallet")
-    payment.refresh_from_db()
-    assert payment.status == "refunded"
-    assert balances_of(payment.user_id)[0]["available"] == 1999
