@@ -5,9 +5,7 @@ Crashes between a provider's answer and our commit are exceptions here: the same
 """
 
 import uuid
-from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from django.db.models import F
 
 from common.outbox import services as outbox
 from common.outbox.errors import TryLater
-from common.outbox.models import OutboxMessage
 from config import invariants
 from payments.checkout import services as checkout
 from payments.checkout.services import Placed
@@ -223,27 +220,6 @@ def test_control_without_our_idempotency_key_a_crash_pays_back_twice(
     crash_after_refund(monkeypatch, refund)
     drain(later=True)
     assert len(sandbox.refunds()) == before + 2
-
-
-def test_a_message_whose_worker_died_is_leased_again_after_its_time(sandbox: Any) -> None:
-    placed = confirmed()
-    message = OutboxMessage.objects.get(task="payments.stripe.sync_intent")
-    assert outbox.claim(message.pk) is not None
-    assert outbox.claim(message.pk) is None
-    OutboxMessage.objects.filter(pk=message.pk).update(
-        next_attempt_at=F("next_attempt_at") - outbox.LEASE - timedelta(seconds=1)
-    )
-    again = outbox.claim(message.pk)
-    assert again is not None
-    assert again.attempts == 2
-    assert placed.payment.pk == again.payload["payment_id"]
-
-
-def test_one_of_twenty_workers_gets_a_message(sandbox: Any) -> None:
-    confirmed()
-    message = OutboxMessage.objects.get(task="payments.stripe.sync_intent")
-    claims = in_parallel([lambda: outbox.claim(message.pk)] * 20)
-    assert Counter(claim is not None for claim in claims) == {True: 1, False: 19}
 
 
 def test_a_late_resolve_leaves_the_next_attempt_alone(
