@@ -46,8 +46,8 @@ def password_reset_send(*, email: str, nonce: str) -> None:
     lifetime = timedelta(seconds=settings.PASSWORD_RESET_SECONDS)
     token = tokens.make(tokens.RESET, user, now=clock.now(), lifetime=lifetime)
     url = gateway.link("reset", token)
-    gateway.send("reset", to=user.email, user=user, url=url, token=token, lifetime=lifetime)
-    store.sent("reset", user.pk)
+    with store.sending("reset", user.pk, nonce):
+        gateway.send("reset", to=user.email, user=user, url=url, token=token, lifetime=lifetime)
 
 
 def password_reset(*, token: str, new_password: str) -> User:
@@ -95,8 +95,8 @@ def email_verification_send(*, user_id: int, nonce: str) -> None:
     lifetime = timedelta(seconds=settings.EMAIL_VERIFY_SECONDS)
     token = tokens.make(tokens.VERIFY, user, now=clock.now(), lifetime=lifetime)
     url = gateway.link("verify", token)
-    gateway.send("verify", to=user.email, user=user, url=url, token=token, lifetime=lifetime)
-    store.sent("verify", user.pk)
+    with store.sending("verify", user.pk, nonce):
+        gateway.send("verify", to=user.email, user=user, url=url, token=token, lifetime=lifetime)
 
 
 @transactional

@@ -1,12 +1,18 @@
 """Who was sent a mail a moment ago."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from django.core.cache import cache
 
+from common.outbox.errors import TryLater
+
 # A second mail within this time is not sent: whoever asks for them by the hundred fills no inbox.
 PAUSE: Final = 120
 SENT: Final = "sent"
+# As long as the lease of the task's message: a mail whose worker was killed goes out after it.
+SENDING: Final = 30
 
 
 def may_send(kind: str, user_id: int, nonce: str) -> bool:
@@ -19,7 +25,19 @@ def may_send(kind: str, user_id: int, nonce: str) -> bool:
     return cache.get(key) in (None, nonce)
 
 
-def sent(kind: str, user_id: int) -> None:
+@contextmanager
+def sending(kind: str, user_id: int, nonce: str) -> Iterator[None]:
+    """One worker at a time for one request's mail. Raises TryLater for the others."""
+    key = f"{_key(kind, user_id)}:{nonce}"
+    # A cache that is down refuses everybody and has nothing: the mail goes out.
+    if not cache.add(key, 1, SENDING) and cache.get(key) is not None:
+        raise TryLater("another worker is sending")
+    try:
+        yield
+    except BaseException:
+        cache.delete(key)
+        raise
+    # Kept after a success: who looked before the end would find the way free and send again.
     cache.set(_key(kind, user_id), SENT, PAUSE)
 
 

@@ -5,27 +5,33 @@ Crashes between a provider's answer and our commit are exceptions here: the same
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
-from celery import current_app
-from django.db.models import F
+from celery import current_app, shared_task
+from django.core.cache import cache
+from django.db import connection
 
+from accounts.credentials import services as credentials
 from common.outbox import services as outbox
 from common.outbox.errors import TryLater
 from config import invariants
-from payments.checkout import services as checkout
-from payments.checkout.services import Placed
 from payments.intake import services as machine
 from payments.intake.models import Payment, Refund
+from payments.notices import services as notices
 from payments.stripe import gateway
 from payments.stripe import services as stripe_services
-from payments.stripe.models import StripeAttempt, StripeIntent, StripeRefund
-from shop.models import Order, Stock
+from payments.stripe.models import StripeAttempt
+from payments.stripe.services import intents
+from shop.models import Order
+from tests.faults.task_cases import CASES, Case, ask_refund, paid, registered
 from tests.races.parallel import in_parallel, order_of_one
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+HOUR = 3600
 
 
 @pytest.fixture(autouse=True)
@@ -33,140 +39,106 @@ def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "send", lambda *args: None)
 
 
-def confirmed() -> Placed:
-    placed = order_of_one()
-    stripe_services.payment_confirm(payment_id=placed.payment.pk, payment_method="pm_card_visa")
-    return placed
-
-
-def paid() -> Placed:
-    placed = confirmed()
-    stripe_services.intent_sync(payment_id=placed.payment.pk)
-    return placed
-
-
-def ask_refund(placed: Placed) -> Refund:
-    return machine.refund_request(
-        payment_id=placed.payment.pk,
-        amount=600,
-        lines={},
-        restock=False,
-        reason="a test",
-        actor_id=None,
-    )
-
-
-# Each makes a world, and gives the task's name, its payload and the order it is about.
-Message = tuple[str, dict[str, int], Placed]
-
-
-def open_intent() -> Message:
-    placed = order_of_one()
-    StripeIntent.objects.filter(payment=placed.payment).delete()
-    return "payments.stripe.open_intent", {"payment_id": placed.payment.pk}, placed
-
-
-def cancel_intent() -> Message:
-    placed = order_of_one()
-    checkout.order_cancel(order_id=placed.order.pk, actor_id=placed.order.user_id)
-    return "payments.stripe.cancel_intent", {"payment_id": placed.payment.pk}, placed
-
-
-def sync_intent() -> Message:
-    placed = confirmed()
-    return "payments.stripe.sync_intent", {"payment_id": placed.payment.pk}, placed
-
-
-def resolve_attempt() -> Message:
-    """A confirm call that died before it asked."""
-    placed = order_of_one()
-    stripe_services.confirm._start(placed.payment.pk, "pm_card_visa")
-    return "payments.stripe.resolve_attempt", {"payment_id": placed.payment.pk}, placed
-
-
-def send_refund() -> Message:
-    placed = paid()
-    return "payments.stripe.send_refund", {"refund_id": ask_refund(placed).pk}, placed
-
-
-def sync_refund() -> Message:
-    """Stripe has paid back; the process that asked died before it wrote more than the id."""
-    placed = paid()
-    refund = ask_refund(placed)
-    intent = StripeIntent.objects.get(payment=placed.payment)
-    answer = gateway.create_refund(
-        refund_uid=str(refund.uid), intent_id=intent.intent_id, amount=refund.amount
-    )
-    StripeRefund.objects.create(refund=refund, stripe_id=answer.id)
-    return "payments.stripe.sync_refund", {"refund_id": refund.pk}, placed
-
-
-def expire_overdue() -> Message:
-    placed = order_of_one()
-    Order.objects.filter(pk=placed.order.pk).update(expires_at=F("placed_at"))
-    return "payments.checkout.expire_overdue", {}, placed
-
-
-BODIES = [
-    open_intent,
-    cancel_intent,
-    sync_intent,
-    resolve_attempt,
-    send_refund,
-    sync_refund,
-    expire_overdue,
-]
-
-
-def run(task: str, payload: dict[str, int]) -> None:
+def run(task: str, case: Case) -> None:
     try:
-        current_app.tasks[task](**payload)
+        current_app.tasks[task](**case.payload)
     except TryLater:
-        # A parallel call of the same key at Stripe: the outbox tries again.
-        current_app.tasks[task](**payload)
+        # A parallel call is at it: the outbox tries again.
+        current_app.tasks[task](**case.payload)
 
 
-def state(placed: Placed, sandbox: Any) -> tuple[Any, ...]:
-    """Everything of an order that one more run could change."""
-    payment = Payment.objects.get(pk=placed.payment.pk)
-    order = Order.objects.get(pk=placed.order.pk)
-    stock = Stock.objects.get(product__order_lines__order=order)
-    intent = payment.stripe_intent.intent_id
-    return (
-        (payment.status, payment.captured, payment.refunded, payment.refund_pending),
-        (order.status, order.refunded, order.deadline_suspended),
-        (stock.on_hand, stock.held),
-        sorted(payment.events.values_list("kind", flat=True)),
-        order.events.count(),
-        len(sandbox.charges(intent)),
-        len(sandbox.refunds(intent)),
-    )
+@contextmanager
+def an_hour_later() -> Iterator[None]:
+    """The database's clock, which decides every deadline, is ahead on this connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION timestamp = UNIX_TIMESTAMP(NOW(6)) + %s", [HOUR])
+        try:
+            yield
+        finally:
+            cursor.execute("SET SESSION timestamp = DEFAULT")
 
 
-def ended(sandbox: Any, prepare: Callable[[], Message], how: str, drain: Any) -> tuple[Any, ...]:
-    task, payload, placed = prepare()
-    for _ in range({"once": 1, "twice": 2}.get(how, 0)):
-        run(task, payload)
-    if how == "parallel":
-        results = in_parallel([lambda: run(task, payload)] * 2)
-        errors = [r for r in results if isinstance(r, Exception) and not isinstance(r, TryLater)]
-        assert errors == []
-    drain(later=True)
+def parallel(task: str, case: Case) -> None:
+    results = in_parallel([lambda: run(task, case)] * 2)
+    errors = [r for r in results if isinstance(r, Exception) and not isinstance(r, TryLater)]
+    assert errors == []
+
+
+def ended(sandbox: Any, task: str, how: str, drain: Any) -> Any:
+    """The state after one way to run a task, with all that it has asked for done as well."""
+    # Whose turn it is, and who was mailed a moment ago, is of the world before.
+    cache.clear()
+    case = CASES[task](sandbox)
     if how == "late":
+        with an_hour_later():
+            run(task, case)
+    elif how == "parallel":
+        parallel(task, case)
+    else:
+        for _ in range(2 if how == "twice" else 1):
+            run(task, case)
+    drain(later=True)
+    if how == "again":
         # Everything else has been done long ago, and the message comes again.
-        run(task, payload)
+        run(task, case)
         drain(later=True)
     assert invariants.breaches() == []
-    return state(placed, sandbox)
+    return case.state()
 
 
-@pytest.mark.parametrize("prepare", BODIES, ids=lambda body: body.__name__)
-def test_a_tasks_body_again_changes_nothing(
-    sandbox: Any, drain: Any, prepare: Callable[[], Message]
+@pytest.mark.parametrize("task", registered())
+def test_a_tasks_body_again_or_late_changes_nothing(sandbox: Any, drain: Any, task: str) -> None:
+    assert task in CASES, f"{task} needs a case in task_cases.py"
+    once = ended(sandbox, task, "once", drain)
+    for how in ("twice", "parallel", "late", "again"):
+        assert (how, ended(sandbox, task, how, drain)) == (how, once)
+
+
+def test_every_case_is_of_a_task_that_exists() -> None:
+    assert set(CASES) <= set(registered())
+
+
+def test_control_a_new_task_without_a_case_is_found() -> None:
+    def body() -> None: ...
+
+    body.__module__ = "payments.stripe.tasks"
+    task = shared_task(name="payments.stripe.forgotten")(body)
+    try:
+        assert task.name in registered()
+        assert task.name not in CASES
+    finally:
+        current_app.tasks.unregister(task.name)
+
+
+def test_control_a_capture_that_is_not_recognised_counts_twice(
+    sandbox: Any, drain: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    once = ended(sandbox, prepare, "once", drain)
-    for how in ("twice", "parallel", "late"):
-        assert (how, ended(sandbox, prepare, how, drain)) == (how, once)
+    """Without the look at its reference, the second run takes the money for more of it."""
+    capture = intents.Capture
+
+    def another(amount: int, currency: str, reference: str) -> Any:
+        return capture(amount, currency, f"{reference}-{uuid.uuid4().hex}")
+
+    task = "payments.stripe.sync_intent"
+    once = ended(sandbox, task, "once", drain)
+    monkeypatch.setattr(intents, "Capture", another)
+    assert ended(sandbox, task, "twice", drain) != once
+
+
+def test_control_a_mail_that_nobody_claims_goes_twice(
+    sandbox: Any, drain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = "payments.notices.send"
+    once = ended(sandbox, task, "once", drain)
+    monkeypatch.setattr(notices, "_claim", lambda event_id: True)
+    assert (once, ended(sandbox, task, "twice", drain)) == (1, 3)
+
+
+def test_control_a_link_that_two_workers_send_at_once_goes_twice(
+    sandbox: Any, drain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials.store, "sending", lambda *args: nullcontext())
+    assert ended(sandbox, "accounts.credentials.send_reset", "parallel", drain) == 2
 
 
 class Crash(BaseException):

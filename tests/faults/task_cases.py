@@ -1,0 +1,281 @@
+"""A world for every task: what it is called with, and the state that it is to end in.
+
+A new task needs a line in `CASES`; `test_tasks_repeat.py` fails for a task that has none.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from celery import current_app
+from django.core import mail
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from accounts.ledger import services as ledger
+from accounts.ledger.models import Hold
+from accounts.ledger.rules import customer
+from accounts.ledger.selectors import balances_of
+from accounts.sessions.models import RefreshFamily
+from accounts.sessions.services import session_start
+from common.audit.models import AuditBatch, AuditEntry
+from common.audit.services import record as audit
+from common.idempotency.models import IdempotencyRecord
+from common.outbox.models import OutboxMessage
+from payments.checkout import services as checkout
+from payments.checkout.services import Placed
+from payments.intake import services as machine
+from payments.intake.models import Payment, PaymentEvent, Refund
+from payments.stripe import gateway
+from payments.stripe import services as stripe_services
+from payments.stripe.models import StripeIntent, StripeRefund, WebhookEvent
+from shop.models import Order, Stock
+from tests.factories.events import stored_event
+from tests.factories.users import UserFactory
+from tests.races.parallel import capture_of, order_of_one
+
+APPS = ("accounts", "common", "config", "dashboards", "payments", "shop")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One call of a task, and what it could change, read again at each call of `state`."""
+
+    state: Callable[[], Any]
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+Prepare = Callable[[Any], Case]
+
+
+def registered() -> list[str]:
+    """The names of all tasks of the project; those of Celery and of tests are not ours."""
+    current_app.loader.import_default_modules()
+    ours = (name for name, task in current_app.tasks.items() if _is_ours(task))
+    return sorted(ours)
+
+
+def _is_ours(task: Any) -> bool:
+    return str(task.__module__).partition(".")[0] in APPS
+
+
+def confirmed() -> Placed:
+    placed = order_of_one()
+    stripe_services.payment_confirm(payment_id=placed.payment.pk, payment_method="pm_card_visa")
+    return placed
+
+
+def paid() -> Placed:
+    placed = confirmed()
+    stripe_services.intent_sync(payment_id=placed.payment.pk)
+    return placed
+
+
+def ask_refund(placed: Placed) -> Refund:
+    return machine.refund_request(
+        payment_id=placed.payment.pk,
+        amount=600,
+        lines={},
+        restock=False,
+        reason="a test",
+        actor_id=None,
+    )
+
+
+def of_order(placed: Placed, sandbox: Any, **payload: Any) -> Case:
+    return Case(lambda: state_of(placed, sandbox), payload)
+
+
+def of_payment(placed: Placed, sandbox: Any) -> Case:
+    return of_order(placed, sandbox, payment_id=placed.payment.pk)
+
+
+def state_of(placed: Placed, sandbox: Any) -> tuple[Any, ...]:
+    """Everything of an order that one more run could change, here and at Stripe."""
+    payment = Payment.objects.get(pk=placed.payment.pk)
+    order = Order.objects.get(pk=placed.order.pk)
+    stock = Stock.objects.get(product__order_lines__order=order)
+    intent = payment.stripe_intent.intent_id
+    return (
+        (payment.status, payment.captured, payment.refunded, payment.refund_pending),
+        (order.status, order.refunded, order.deadline_suspended),
+        (stock.on_hand, stock.held),
+        sorted(payment.events.values_list("kind", flat=True)),
+        order.events.count(),
+        len(sandbox.charges(intent)),
+        len(sandbox.refunds(intent)),
+        mails_to(placed.order.user.email),
+    )
+
+
+def mails_to(address: str) -> int:
+    return sum(address in letter.to for letter in mail.outbox)
+
+
+def open_intent(sandbox: Any) -> Case:
+    placed = order_of_one()
+    StripeIntent.objects.filter(payment=placed.payment).delete()
+    return of_payment(placed, sandbox)
+
+
+def cancel_intent(sandbox: Any) -> Case:
+    placed = order_of_one()
+    checkout.order_cancel(order_id=placed.order.pk, actor_id=placed.order.user_id)
+    return of_payment(placed, sandbox)
+
+
+def sync_intent(sandbox: Any) -> Case:
+    return of_payment(confirmed(), sandbox)
+
+
+def resolve_attempt(sandbox: Any) -> Case:
+    """A confirm call that died before it asked."""
+    placed = order_of_one()
+    stripe_services.confirm._start(placed.payment.pk, "pm_card_visa")
+    return of_payment(placed, sandbox)
+
+
+def process_event(sandbox: Any) -> Case:
+    placed = confirmed()
+    intent = {"id": placed.payment.stripe_intent.intent_id}
+    event = stored_event("payment_intent.succeeded", intent)
+    return Case(
+        lambda: (state_of(placed, sandbox), WebhookEvent.objects.get(pk=event.pk).state),
+        {"event_pk": event.pk},
+    )
+
+
+def send_refund(sandbox: Any) -> Case:
+    placed = paid()
+    return of_order(placed, sandbox, refund_id=ask_refund(placed).pk)
+
+
+def sync_refund(sandbox: Any) -> Case:
+    """Stripe has paid back; the process that asked died before it wrote more than the id."""
+    placed = paid()
+    refund = ask_refund(placed)
+    intent = StripeIntent.objects.get(payment=placed.payment)
+    answer = gateway.create_refund(
+        refund_uid=str(refund.uid), intent_id=intent.intent_id, amount=refund.amount
+    )
+    StripeRefund.objects.create(refund=refund, stripe_id=answer.id)
+    return of_order(placed, sandbox, refund_id=refund.pk)
+
+
+def expire_overdue(sandbox: Any) -> Case:
+    placed = order_of_one()
+    Order.objects.filter(pk=placed.order.pk).update(expires_at=F("placed_at"))
+    return of_order(placed, sandbox)
+
+
+def poll(sandbox: Any) -> Case:
+    """Stripe's events were lost, and the time to ask has come."""
+    placed = confirmed()
+    StripeIntent.objects.filter(payment=placed.payment).update(next_poll_at=Now())
+    return of_order(placed, sandbox)
+
+
+def reconcile(sandbox: Any) -> Case:
+    return of_order(confirmed(), sandbox)
+
+
+def sweep(sandbox: Any) -> Case:
+    placed = confirmed()
+    OutboxMessage.objects.filter(done_at=None).update(sent_at=None, next_attempt_at=Now())
+    return of_order(placed, sandbox)
+
+
+def notice(sandbox: Any) -> Case:
+    placed = paid()
+    event = PaymentEvent.objects.get(payment=placed.payment, kind="succeeded")
+    return Case(lambda: mails_to(placed.order.user.email), {"event_id": event.pk})
+
+
+def send_reset(sandbox: Any) -> Case:
+    user = UserFactory()
+    return Case(lambda: mails_to(user.email), {"email": user.email, "nonce": user.uid.hex})
+
+
+def send_verification(sandbox: Any) -> Case:
+    user = UserFactory(email_verified_at=None)
+    return Case(lambda: mails_to(user.email), {"user_id": user.pk, "nonce": user.uid.hex})
+
+
+def expire_holds(sandbox: Any) -> Case:
+    user = UserFactory()
+    deposit = checkout.deposit_open(user_id=user.pk, method="stripe", amount=500, currency="USD")
+    machine.payment_settle(payment_id=deposit.pk, capture=capture_of(deposit))
+    mine = customer(user.pk, "USD")
+    ledger.hold_what_is_there(
+        reference=f"hold:{user.pk}", account=mine, amount=300, about=f"test:{user.pk}"
+    )
+    holds = Hold.objects.filter(reference=f"hold:{user.pk}")
+    holds.update(expires_at=Now() - timedelta(minutes=1))
+    return Case(lambda: (holds.get().status, balances_of(user.pk)))
+
+
+def forget_sessions(sandbox: Any) -> Case:
+    user = UserFactory()
+    session_start(user_id=user.pk)
+    RefreshFamily.objects.filter(user=user).update(expires_at=Now() - timedelta(days=30))
+    session_start(user_id=user.pk)
+    return Case(lambda: RefreshFamily.objects.filter(user=user).count())
+
+
+def forget_keys(sandbox: Any) -> Case:
+    user_id = UserFactory().pk
+    for name, age in (("old", timedelta(days=2)), ("new", timedelta(0))):
+        IdempotencyRecord.objects.create(
+            user_id=user_id, route="POST /", key_hash=name, body_hash="", claim=""
+        )
+        IdempotencyRecord.objects.filter(user_id=user_id, key_hash=name).update(
+            created_at=Now() - age
+        )
+    return Case(lambda: IdempotencyRecord.objects.filter(user_id=user_id).count())
+
+
+def forget_messages(sandbox: Any) -> Case:
+    tag = UserFactory().uid.hex
+    for done in (timedelta(days=30), timedelta(0)):
+        OutboxMessage.objects.create(task="none", request_id=tag, done_at=Now() - done)
+    return Case(lambda: OutboxMessage.objects.filter(request_id=tag).count())
+
+
+def seal(sandbox: Any) -> Case:
+    """Each entry is in one batch, and no batch is empty."""
+    target = f"test:{UserFactory().pk}"
+    with transaction.atomic():
+        audit(actor_id=None, action="test", target=target, data={})
+    entries = AuditEntry.objects.filter(target=target)
+    empty = AuditBatch.objects.filter(entries=0)
+    return Case(lambda: (entries.exclude(seal=None).count(), empty.count()))
+
+
+def check_invariants(sandbox: Any) -> Case:
+    return of_order(paid(), sandbox)
+
+
+CASES: dict[str, Prepare] = {
+    "accounts.credentials.send_reset": send_reset,
+    "accounts.credentials.send_verification": send_verification,
+    "accounts.ledger.expire_holds": expire_holds,
+    "accounts.sessions.forget_expired": forget_sessions,
+    "common.audit.seal": seal,
+    "common.idempotency.forget_expired": forget_keys,
+    "common.outbox.forget_done": forget_messages,
+    "common.outbox.sweep": sweep,
+    "config.check_invariants": check_invariants,
+    "payments.checkout.expire_overdue": expire_overdue,
+    "payments.notices.send": notice,
+    "payments.stripe.cancel_intent": cancel_intent,
+    "payments.stripe.open_intent": open_intent,
+    "payments.stripe.poll": poll,
+    "payments.stripe.process_event": process_event,
+    "payments.stripe.reconcile": reconcile,
+    "payments.stripe.resolve_attempt": resolve_attempt,
+    "payments.stripe.send_refund": send_refund,
+    "payments.stripe.sync_intent": sync_intent,
+    "payments.stripe.sync_refund": sync_refund,
+}
