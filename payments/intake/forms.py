@@ -164,7 +164,7 @@ class ResolveForm(ServiceForm):
             (Destination.WALLET, "into the customer's wallet, at once"),
         ],
     )
-    reason = forms.CharField(max_length=200)
+    note = forms.CharField(max_length=200)
 
     @classmethod
     def fits(cls, row: Payment) -> bool:
@@ -200,7 +200,7 @@ class ResolveForm(ServiceForm):
             payment_id=self.row.pk,
             resolution=Resolution(self.cleaned_data["resolution"]),
             destination=Destination(self.cleaned_data["destination"]),
-            reason=self.cleaned_data["reason"],
+            note=self.cleaned_data["note"],
             actor_id=actor_id,
         )
         return f"The payment is {payment.status}."

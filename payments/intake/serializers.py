@@ -140,4 +140,4 @@ class ResolveIn(StrictSerializer):
 
     resolution = serializers.ChoiceField([resolution.value for resolution in Resolution])
     destination = serializers.ChoiceField(DESTINATIONS, default=Destination.ORIGINAL.value)
-    reason = StrictCharField(max_length=200)
+    note = StrictCharField(max_length=200)

@@ -246,7 +246,7 @@ TABLE: Final[dict[Operation, Row]] = {
     ("GET", S + "audit-log/"): Row("staff"),
     ("POST", S + "payments/{uid}/refund/"): Row("staff", 201, _just(reason="broken"), order="paid"),
     ("POST", S + "payments/{uid}/resolve/"): Row(
-        "staff", 200, _just(resolution="accept", reason="near enough"), order="underpaid"
+        "staff", 200, _just(resolution="accept", note="near enough"), order="underpaid"
     ),
     ("GET", S + "webhook-events/"): Row("staff"),
     ("GET", S + "webhook-events/{event_id}/"): Row("staff"),

@@ -70,7 +70,7 @@ def test_money_in_review_is_accepted_with_what_is_missing_spelt_out(root: Client
     payment = underpaid()
     url = pages(Payment, "resolve", payment.pk)
     choice = {"resolution": "accept", "destination": "original"}
-    asked = root.post(url, {"once": "k", "reason": "because", **choice})
+    asked = root.post(url, {"once": "k", "note": "because", **choice})
     assert "$0.01 that is missing is forgiven" in text_of(asked)
     send(root, url, **choice)
     payment.refresh_from_db()

@@ -17,7 +17,7 @@ from tests.factories.users import UserFactory
 
 pytestmark = pytest.mark.django_db
 
-TRIES = int(os.environ.get("LOGIN_TRIES", "50"))
+TRIES = int(os.environ.get("LOGIN_TRIES", "15"))
 APART_MS = 10.0
 CALLS = {"token/": ({"password": "not-the-password"}, 401), "password/reset/": ({}, 204)}
 

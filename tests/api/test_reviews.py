@@ -108,7 +108,7 @@ class TestDisputes:
 
 
 def resolve(client: Any, payment: Any, resolution: str, **more: Any) -> Any:
-    body = {"resolution": resolution, "reason": "test", **more}
+    body = {"resolution": resolution, "note": "test", **more}
     return post(client, f"{STAFF}payments/{payment['id']}/resolve/", body)
 
 

@@ -53,7 +53,8 @@ def text_of(answer: Any) -> str:
 
 def send(client: Client, url: str, **data: Any) -> Any:
     """Fill a form in and confirm it, the way its two pages do."""
-    filled = {"once": uuid.uuid4().hex, "reason": "because", "destination": "original", **data}
+    usual = {"reason": "because", "note": "because", "destination": "original"}
+    filled = {"once": uuid.uuid4().hex, **usual, **data}
     asked = client.post(url, filled)
     if "This will happen" not in text_of(asked):
         return asked

@@ -20,7 +20,7 @@ def payment_resolve(
     *,
     payment_id: int,
     resolution: Resolution,
-    reason: str,
+    note: str,
     actor_id: int,
     destination: Destination = Destination.ORIGINAL,
 ) -> Payment:
@@ -34,14 +34,14 @@ def payment_resolve(
     bind(str(payment.uid), status=200)
     _check_open(payment, resolution)
     if resolution is Resolution.REFUND:
-        refund_rest(found, destination=destination, reason=reason, actor_id=actor_id)
+        refund_rest(found, destination=destination, reason=note, actor_id=actor_id)
     else:
         _accept(found, actor_id)
     audit(
         actor_id=actor_id,
         action=f"payment.{resolution}",
         target=f"payment:{payment.uid}",
-        data={"why": payment.reason, "reason": reason},
+        data={"why": payment.reason, "note": note},
     )
     return payment
 
