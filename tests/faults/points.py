@@ -3,6 +3,7 @@
 import functools
 import os
 import signal
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -20,12 +21,14 @@ def die_once() -> None:
 
 
 def deadly(func: Callable[..., Any], when: str) -> Callable[..., Any]:
-    """`func`, and the end just `before` or `after` it."""
+    """`func`, and the end just `before` or `after` it; or only the time of a "slow" answer."""
 
     @functools.wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if when == "before":
             die_once()
+        if when == "slow":
+            time.sleep(0.5)
         result = func(*args, **kwargs)
         if when == "after":
             die_once()

@@ -129,6 +129,12 @@ class Shop:
         assert process.returncode == -signal.SIGKILL
         self.kill(name)
 
+    def restart_ended_worker(self, **switches: str) -> None:
+        """What the container's restart policy does with a worker that has ended by itself."""
+        if self.running["worker"].poll() is not None:
+            self.kill("worker")
+            self.start_worker(**switches)
+
     def stop(self) -> None:
         for name in list(self.running):
             self.kill(name)

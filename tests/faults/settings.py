@@ -1,6 +1,7 @@
 """Production's settings for the processes of the fault tests, and switches that break them.
 
-FAULT_POINT       "confirm_intent:after": SIGKILL at this point, once (see `points.py`)
+FAULT_POINT       "confirm_intent:after": SIGKILL at this point, once (see `points.py`);
+                  "…:slow" takes half a second each time
 FAULT_MARK        the file whose making decides that it has happened
 FAULT_QUICK       shorter waits of the outbox, where a test is not about how long recovery takes
 FAULT_NO_BEAT     names of entries of the beat schedule, by comma, that never run

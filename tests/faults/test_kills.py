@@ -25,6 +25,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
 SETTLED_WITHIN = 60.0
 IN_FLIGHT = 5
+# Nothing is sent again and nothing is asked for; leases and waits shorter than a control waits.
+NO_SWEEP = {"FAULT_NO_BEAT": "outbox,stripe-poll,stripe-reconcile", "FAULT_QUICK": "1"}
 
 
 def statuses() -> Counter[str]:
@@ -50,23 +52,48 @@ def each_paid_once(stripe_world: StripeSandbox, count: int) -> None:
     assert invariants.breaches() == []
 
 
-def test_a_worker_killed_between_stripes_answer_and_our_commit(
-    shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path
-) -> None:
+def kill_the_worker(shop: Shop, customer: Customer, tmp_path: Path) -> None:
+    """The worker is lost with Stripe's first answer in hand, and four more payments to ask for."""
     slug = ProductFactory(stock=IN_FLIGHT).slug
     mark = tmp_path / "killed"
     shop.start_worker(FAULT_POINT="retrieve_intent:after", FAULT_MARK=str(mark))
-    shop.start_beat()
     shop.start_web()
     for _ in range(IN_FLIGHT):
         customer.buy(slug)
     shop.wait_dead("worker", seconds=60)
     assert mark.exists()
     assert statuses()["pending_payment"] > 0
+
+
+def test_a_worker_killed_between_stripes_answer_and_our_commit(
+    shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path
+) -> None:
+    shop.start_beat()
+    kill_the_worker(shop, customer, tmp_path)
     shop.start_worker()
     took = wait_until(all_paid, seconds=SETTLED_WITHIN, why=partial(why, shop))
     print(f"settled {took:.1f} s after the restart")
     each_paid_once(stripe_world, IN_FLIGHT)
+
+
+def test_control_without_sweep_and_poll_a_killed_workers_payment_stays_unsettled(
+    shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path
+) -> None:
+    kill_the_worker(shop, customer, tmp_path)
+    stays_unsettled(shop, customer)
+    assert len(stripe_world.charges()) == IN_FLIGHT + 1
+
+
+def stays_unsettled(shop: Shop, customer: Customer) -> None:
+    """Without sweep and poll the worker does take messages: a new order's, but none was lost."""
+    shop.start_beat(**NO_SWEEP)
+    shop.start_worker(**NO_SWEEP)
+    number = customer.buy(ProductFactory(stock=1).slug)
+    new = Order.objects.filter(number=number, status="paid")
+    wait_until(new.exists, seconds=60, why=partial(why, shop))
+    with pytest.raises(AssertionError):
+        wait_until(all_paid, seconds=8)
+    assert statuses()["pending_payment"] > 0
 
 
 def pay_and_flush(shop: Shop, customer: Customer, redis_server: Any) -> None:
@@ -96,31 +123,33 @@ def test_control_without_sweep_and_poll_a_flushed_payment_stays_unsettled(
     shop: Shop, customer: Customer, redis_server: Any
 ) -> None:
     pay_and_flush(shop, customer, redis_server)
-    shop.start_beat(FAULT_NO_BEAT="outbox,stripe-poll", FAULT_QUICK="1")
-    shop.start_worker(FAULT_QUICK="1")
-    # The worker does take messages: of a new order, but of none that was lost.
-    customer.buy(ProductFactory(stock=1).slug)
-    wait_until(lambda: statuses()["paid"] == 1, seconds=60, why=partial(why, shop))
-    with pytest.raises(AssertionError):
-        wait_until(all_paid, seconds=8)
+    stays_unsettled(shop, customer)
     assert statuses() == {"paid": 1, "pending_payment": IN_FLIGHT}
 
 
-def test_a_web_process_killed_between_charge_and_commit(
+def kill_the_web_process(
     shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path
-) -> None:
-    """The customer sees no answer; the card is charged; the attempt's own task settles it."""
+) -> str:
+    """The customer sees no answer, and the card is charged; which payment it was."""
     slug = ProductFactory(stock=1).slug
-    shop.start_worker(FAULT_QUICK="1")
-    shop.start_beat()
     shop.start_web(FAULT_POINT="confirm_intent:after", FAULT_MARK=str(tmp_path / "killed"))
-    payment = customer.order(slug).json()["payment"]["id"]
+    payment = str(customer.order(slug).json()["payment"]["id"])
     with pytest.raises(httpx.HTTPError):
         customer.confirm(payment)
     shop.wait_dead("web", seconds=30)
     assert len(stripe_world.charges()) == 1
     assert statuses() == {"pending_payment": 1}
     shop.start_web()
+    return payment
+
+
+def test_a_web_process_killed_between_charge_and_commit(
+    shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path
+) -> None:
+    """The attempt's own task settles it."""
+    shop.start_worker(FAULT_QUICK="1")
+    shop.start_beat()
+    payment = kill_the_web_process(shop, customer, stripe_world, tmp_path)
     # Another try meanwhile is refused: nobody knows yet what became of the first.
     again = customer.confirm(payment)
     assert again.status_code in (409, 202)
@@ -128,12 +157,19 @@ def test_a_web_process_killed_between_charge_and_commit(
     each_paid_once(stripe_world, 1)
 
 
-def test_without_redis_the_shop_sells_and_catches_up(
+def test_control_without_sweep_and_poll_a_killed_web_process_leaves_a_charge_unsettled(
+    shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path
+) -> None:
+    kill_the_web_process(shop, customer, stripe_world, tmp_path)
+    stays_unsettled(shop, customer)
+    assert len(stripe_world.charges()) == 2
+    assert statuses() == {"paid": 1, "pending_payment": 1}
+
+
+def sell_without_redis(
     shop: Shop, customer: Customer, stripe_world: StripeSandbox, redis_server: Any
 ) -> None:
     slug = ProductFactory(stock=4).slug
-    shop.start_worker(FAULT_QUICK="1")
-    shop.start_beat(FAULT_QUICK="1")
     shop.start_web()
     customer.buy(slug)
     wait_until(all_paid, seconds=60, why=partial(why, shop))
@@ -146,10 +182,35 @@ def test_without_redis_the_shop_sells_and_catches_up(
     assert customer.client.get("auth/me/").status_code == 200
     assert statuses() == {"paid": 1, "pending_payment": 3}
     assert len(stripe_world.charges()) == 4
+
+
+def test_without_redis_the_shop_sells_and_catches_up(
+    shop: Shop, customer: Customer, stripe_world: StripeSandbox, redis_server: Any
+) -> None:
+    shop.start_worker(FAULT_QUICK="1")
+    shop.start_beat(FAULT_QUICK="1")
+    sell_without_redis(shop, customer, stripe_world, redis_server)
     redis_server.start()
-    took = wait_until(all_paid, seconds=SETTLED_WITHIN, why=partial(why, shop))
+
+    def caught_up() -> bool:
+        # Celery gives up where Redis is lost in the middle of an acknowledgement.
+        shop.restart_ended_worker(FAULT_QUICK="1")
+        return all_paid()
+
+    took = wait_until(caught_up, seconds=SETTLED_WITHIN, why=partial(why, shop))
     print(f"settled {took:.1f} s after Redis came back")
     each_paid_once(stripe_world, 4)
+
+
+def test_control_without_sweep_and_poll_what_redis_missed_stays_unsettled(
+    shop: Shop, customer: Customer, stripe_world: StripeSandbox, redis_server: Any
+) -> None:
+    shop.start_worker(FAULT_QUICK="1")
+    sell_without_redis(shop, customer, stripe_world, redis_server)
+    redis_server.start()
+    shop.kill("worker")
+    stays_unsettled(shop, customer)
+    assert statuses() == {"paid": 2, "pending_payment": 3}
 
 
 @pytest.mark.parametrize("point", ["create_refund:before", "create_refund:after", "finish:before"])

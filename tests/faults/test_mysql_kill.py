@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 
 from payments.sandbox.stripe import StripeSandbox
 from tests.faults.conftest import Customer
@@ -99,23 +100,24 @@ def settled(buyers: list[Buyer]) -> bool:
     return all(b.status_of(number) == "paid" for b in buyers for number in b.confirmed)
 
 
-def test_mysql_killed_in_the_middle_of_a_sale(
-    own_shop: Shop, mysql_server: Any, stripe_world: StripeSandbox
-) -> None:
-    own_shop.start_web()
-    own_shop.start_worker(FAULT_QUICK="1")
-    own_shop.start_beat(FAULT_QUICK="1")
+def sale_with_a_kill(shop: Shop, mysql_server: Any, redis_url: str) -> list[Buyer]:
+    """Buyers at work while MySQL is killed and started; the worker lags behind them."""
+    shop.start_web()
+    shop.start_worker(FAULT_QUICK="1", FAULT_POINT="retrieve_intent:slow")
     stop = threading.Event()
-    buyers = [Buyer(register(own_shop, number), stop) for number in range(BUYERS)]
+    buyers = [Buyer(register(shop, number), stop) for number in range(BUYERS)]
     for buyer in buyers:
         buyer.start()
     try:
-        wait_until(lambda: sum(len(b.confirmed) for b in buyers) >= 4, seconds=60)
+        wait_until(lambda: confirmed(buyers) >= 8, seconds=60)
         mysql_server.kill()
+        # What was waiting for the worker is taken now, and there is no database to do it in.
+        queue = redis.Redis.from_url(redis_url)
+        wait_until(lambda: queue.llen("payments") == 0, seconds=30)
         wait_until(lambda: all(sum(b.answers.values()) > 2 for b in buyers), seconds=30)
         mysql_server.start()
-        before = sum(len(b.confirmed) for b in buyers)
-        wait_until(lambda: sum(len(b.confirmed) for b in buyers) >= before + 4, seconds=60)
+        before = confirmed(buyers)
+        wait_until(lambda: confirmed(buyers) >= before + 4, seconds=60)
     finally:
         stop.set()
         for buyer in buyers:
@@ -124,6 +126,18 @@ def test_mysql_killed_in_the_middle_of_a_sale(
     print(answers)
     # 409: stock that ran out, or a key whose first call died; 503: no database.
     assert set(answers) <= {201, 202, 409, 503}
+    return buyers
+
+
+def confirmed(buyers: list[Buyer]) -> int:
+    return sum(len(buyer.confirmed) for buyer in buyers)
+
+
+def test_mysql_killed_in_the_middle_of_a_sale(
+    own_shop: Shop, mysql_server: Any, redis_server: Any, stripe_world: StripeSandbox
+) -> None:
+    own_shop.start_beat(FAULT_QUICK="1")
+    buyers = sale_with_a_kill(own_shop, mysql_server, redis_server.url)
     took = wait_until(lambda: settled(buyers), seconds=60, why=lambda: own_shop.log("worker"))
     print(f"settled {took:.1f} s after the sale")
     for buyer in buyers:
@@ -133,3 +147,14 @@ def test_mysql_killed_in_the_middle_of_a_sale(
     charged = Counter(charge["payment_intent"] for charge in stripe_world.charges())
     assert set(charged.values()) == {1}
     assert "invariants hold" in own_shop.manage("check_invariants")
+
+
+def test_control_without_sweep_and_poll_payments_of_the_sale_stay_unsettled(
+    own_shop: Shop, mysql_server: Any, redis_server: Any
+) -> None:
+    buyers = sale_with_a_kill(own_shop, mysql_server, redis_server.url)
+    queue = redis.Redis.from_url(redis_server.url)
+    wait_until(lambda: queue.llen("payments") == 0, seconds=60)
+    with pytest.raises(AssertionError):
+        wait_until(lambda: settled(buyers), seconds=8)
+    assert any(b.status_of(n) == "paid" for b in buyers for n in b.confirmed)
