@@ -1,21 +1,29 @@
 """The figures of the made-up calls, after the tests; also with several processes."""
 
+import os
 from collections import Counter
 from typing import Any
 
+MANY = 5000
+
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    reports = [
-        report
-        for outcome in ("passed", "failed")
-        for report in terminalreporter.getreports(outcome)
-        if "/fuzz/" in report.nodeid
-    ]
-    statuses: Counter[int] = Counter()
-    for report in reports:
-        statuses.update(
-            {int(k): v for k, v in dict(report.user_properties).get("statuses", {}).items()}
-        )
-    if statuses:
-        spread = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
-        terminalreporter.write_line(f"fuzz: {statuses.total()} calls; {spread}")
+    found = sorted(_figures(terminalreporter), key=lambda row: str(row["operation"]))
+    if not found:
+        return
+    statuses = Counter[int]()
+    for row in found:
+        spread = {int(status): count for status, count in row["statuses"].items()}
+        statuses.update(spread)
+        if int(os.environ.get("FUZZ_CASES", "0")) >= MANY:
+            terminalreporter.write_line(f"{row['operation']:58} {_spelt(spread)}")
+    terminalreporter.write_line(f"fuzz: {statuses.total()} calls; {_spelt(statuses)}")
+
+
+def _figures(reporter: Any) -> list[dict[str, Any]]:
+    reports = [*reporter.getreports("passed"), *reporter.getreports("failed")]
+    return [value for report in reports for name, value in report.user_properties if name == "fuzz"]
+
+
+def _spelt(statuses: dict[int, int]) -> str:
+    return ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))

@@ -1,0 +1,87 @@
+"""A shop with something of everything in it, and keys of its things for the made-up calls."""
+
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from accounts.credentials import tokens
+from common import clock
+from payments.checkout.services import deposit_open
+from tests.api.access_table import TABLE, Row, World
+from tests.factories.events import stored_event
+from tests.factories.shop import CategoryFactory, ProductFactory
+
+STATES: Final = ("open", "paid", "underpaid")
+# A success takes from these callers the means of a second one: a family, an old password.
+SPENDS_CALLER: Final = ("/auth/password/", "/auth/logout/", "/auth/email/")
+NEEDS_TOKEN: Final = {
+    "/api/v1/auth/password/reset/confirm/": tokens.RESET,
+    "/api/v1/auth/email/verify/": tokens.VERIFY,
+}
+
+
+class Seeded:
+    """The shop in which one operation is called again and again, and what succeeds there."""
+
+    def __init__(self, method: str, path: str) -> None:
+        self.method, self.path = method, path
+        self.row: Row = TABLE[method, path]
+        self.caller = "staff" if self.row.who == "staff" else "customer"
+        self.world = World()
+        self.category = CategoryFactory().slug
+        if method == "GET" and "{" not in path:
+            self._fill()
+
+    def _fill(self) -> None:
+        user = self.world.user(self.caller)
+        for state in (*STATES, "paid"):
+            self.world.placed(user, state)
+        deposit_open(user_id=user.pk, method="stripe", amount=500, currency="USD")
+        stored_event()
+        stored_event()
+
+    def token(self, caller: str) -> str | None:
+        """What `caller` signs in with; nothing for nobody."""
+        credentials = self.world.client(caller)._credentials
+        return credentials.get("HTTP_AUTHORIZATION")
+
+    def next_call(self) -> None:
+        if any(part in self.path for part in SPENDS_CALLER):
+            self.world = World(self.world.goods)
+
+    def key(self, name: str, state: str) -> str:
+        """The path parameter of an object in `state`, of those whose caller may see it."""
+        if name == "slug":
+            return ProductFactory(stock=5).slug
+        if name == "event_id":
+            return stored_event().event_id
+        user = self.world.user(self.caller)
+        if state == "deposit" and name == "uid":
+            return str(
+                deposit_open(user_id=user.pk, method="stripe", amount=500, currency="USD").uid
+            )
+        made = self.world.placed(user, "open" if state == "deposit" else state)
+        return made.order.number if name == "number" else str(made.payment.uid)
+
+    def body(self) -> dict[str, Any]:
+        """A body that succeeds."""
+        made = dict(self.world.body(self.row, self.caller) or {})
+        if self.path in NEEDS_TOKEN:
+            user, until = self.world.user(self.caller), timedelta(hours=1)
+            purpose = NEEDS_TOKEN[self.path]
+            made["token"] = tokens.make(purpose, user, now=clock.now(), lifetime=until)
+        if "image" in made:
+            made["image"] = made["image"].read()
+        return made
+
+    def query(self) -> dict[str, Any]:
+        """Values that the shop has something for, by parameter."""
+        known = {"page": 1, "category": self.category, "product": "goods", "cursor": self._cursor()}
+        return {name: value for name, value in known.items() if value is not None}
+
+    def _cursor(self) -> str | None:
+        if "{" in self.path:
+            return None
+        first = self.world.client(self.caller).get(self.path, {"page_size": 1}).json()
+        following = parse_qs(urlsplit(first.get("next") or "").query)
+        return following.get("cursor", [None])[0]
