@@ -23,12 +23,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 EVENT = b'{"id": "evt_away", "object": "event", "type": "customer.created", "data": {"object": {}}}'
 
 
-def send() -> Any:
+def send(event: bytes = EVENT) -> Any:
     at = int(time.time())
-    digest = hmac.new(b"whsec_tests", b"%d." % at + EVENT, hashlib.sha256).hexdigest()
+    digest = hmac.new(b"whsec_tests", b"%d." % at + event, hashlib.sha256).hexdigest()
     return Client(raise_request_exception=False).post(
         "/webhooks/stripe/",
-        EVENT,
+        event,
         content_type="application/json",
         headers={"Stripe-Signature": f"t={at},v1={digest}"},
     )
