@@ -4,6 +4,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.credentials import services
+from accounts.credentials.errors import LinkNotValid, WrongPassword
 from accounts.credentials.serializers import (
     EmailVerifyIn,
     PasswordChangeIn,
@@ -13,6 +14,7 @@ from accounts.credentials.serializers import (
 from accounts.sessions.api import OpenView
 from accounts.sessions.authentication import principal
 from accounts.throttling import services as throttling
+from accounts.users.errors import WeakPassword
 from common.addresses import client_address
 from common.api.docs import operation
 from common.api.serializers import StrictSerializer
@@ -25,7 +27,7 @@ class PasswordChange(ApiView):
         description="Every session ends at once, the caller's too: sign in again afterwards.",
         request=PasswordChangeIn,
         answers={204: None},
-        refusals=(400, 401, 413, 415, 429),
+        refusals=(WrongPassword, WeakPassword),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -41,7 +43,6 @@ class PasswordReset(OpenView):
         description="The answer is the same whether or not somebody has this address.",
         request=PasswordResetIn,
         answers={204: None},
-        refusals=(400, 413, 415, 429),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -57,7 +58,7 @@ class PasswordResetConfirm(OpenView):
         description="A token works once, for an hour. Every session ends at once.",
         request=PasswordResetConfirmIn,
         answers={204: None},
-        refusals=(400, 413, 415, 429),
+        refusals=(LinkNotValid, WeakPassword),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -73,7 +74,7 @@ class EmailVerify(OpenView):
         "Verify an e-mail address with the token of a mailed link",
         request=EmailVerifyIn,
         answers={204: None},
-        refusals=(400, 413, 415, 429),
+        refusals=(LinkNotValid,),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -89,7 +90,6 @@ class EmailVerifyResend(ApiView):
         description="Nothing is mailed where the address is verified already.",
         request=None,
         answers={204: None},
-        refusals=(400, 401, 413, 415, 429),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:

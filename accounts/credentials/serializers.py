@@ -1,6 +1,6 @@
 """Passwords and link tokens as they cross the HTTP border."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from accounts.credentials import tokens
 from accounts.users.serializers import EmailField, PasswordField
@@ -13,18 +13,29 @@ class LinkTokenField(StrictCharField):
 
 
 class PasswordChangeIn(StrictSerializer):
+    example: ClassVar = {
+        "old_password": "correct horse battery",
+        "new_password": "staple battery horse",
+    }
+
     old_password = PasswordField()
     new_password = PasswordField()
 
 
 class PasswordResetIn(StrictSerializer):
+    example: ClassVar = {"email": "sam@example.com"}
+
     email = EmailField()
 
 
 class PasswordResetConfirmIn(StrictSerializer):
+    example: ClassVar = {"token": "c2Ft:1vN2yq:9XhT", "new_password": "staple battery horse"}
+
     token = LinkTokenField()
     new_password = PasswordField()
 
 
 class EmailVerifyIn(StrictSerializer):
+    example: ClassVar = {"token": "c2Ft:1vN2yq:9XhT"}
+
     token = LinkTokenField()

@@ -12,7 +12,7 @@ from common.api.views import ApiView
 
 
 class Wallet(ApiView):
-    @operation("The caller's balances", answers={200: WalletOut}, refusals=(401,), tags=["wallet"])
+    @operation("The caller's balances", answers={200: WalletOut}, tags=["wallet"])
     def get(self, request: Request) -> Response:
         balances = selectors.balances_of(principal(request).pk)
         return Response(WalletOut({"balances": balances}).data)
@@ -22,7 +22,6 @@ class WalletEntries(ApiView):
     @operation(
         "The caller's statement, newest first, with running balances",
         answers={200: cursor_of(EntryOut)},
-        refusals=(400, 401),
         parameters=(EntryQuery,),
         tags=["wallet"],
     )
@@ -38,7 +37,6 @@ class TrialBalance(ApiView):
     @operation(
         "Debits and credits of the whole ledger, per currency",
         answers={200: TrialBalanceOut},
-        refusals=(401, 403),
         tags=["staff: ledger"],
     )
     def get(self, request: Request) -> Response:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.ledger.models import Posting
-from common.api.serializers import CursorQuery
+from common.api.serializers import AMOUNT, CursorQuery
 from common.money import DECIMALS, to_text
 
 
@@ -14,9 +15,11 @@ class BalanceOut(serializers.Serializer[Any]):
     available = serializers.SerializerMethodField()
     held = serializers.SerializerMethodField(help_text="set aside for what is not decided yet")
 
+    @extend_schema_field(AMOUNT)
     def get_available(self, row: dict[str, Any]) -> str:
         return to_text(row["available"], row["currency"])
 
+    @extend_schema_field(AMOUNT)
     def get_held(self, row: dict[str, Any]) -> str:
         return to_text(row["held"], row["currency"])
 
@@ -36,9 +39,11 @@ class EntryOut(serializers.Serializer[Posting]):
     balance = serializers.SerializerMethodField(help_text="what is held included")
     created_at = serializers.DateTimeField(source="transfer.created_at")
 
+    @extend_schema_field(AMOUNT)
     def get_amount(self, entry: Posting) -> str:
         return to_text(entry.signed, entry.currency)
 
+    @extend_schema_field(AMOUNT)
     def get_balance(self, entry: Posting) -> str:
         return to_text(entry.balance, entry.currency)
 
@@ -53,12 +58,15 @@ class TrialRowOut(serializers.Serializer[Any]):
     credit = serializers.SerializerMethodField()
     difference = serializers.SerializerMethodField(help_text="always zero")
 
+    @extend_schema_field(AMOUNT)
     def get_debit(self, row: dict[str, Any]) -> str:
         return to_text(row["debit"], row["currency"])
 
+    @extend_schema_field(AMOUNT)
     def get_credit(self, row: dict[str, Any]) -> str:
         return to_text(row["credit"], row["currency"])
 
+    @extend_schema_field(AMOUNT)
     def get_difference(self, row: dict[str, Any]) -> str:
         return to_text(row["difference"], row["currency"])
 

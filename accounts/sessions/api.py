@@ -8,6 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.sessions import services
+from accounts.sessions.errors import (
+    InvalidCredentials,
+    TokenExpired,
+    TokenNotValid,
+    TokenReused,
+    TokenRevoked,
+)
 from accounts.sessions.serializers import (
     CredentialsIn,
     Nothing,
@@ -17,6 +24,7 @@ from accounts.sessions.serializers import (
     VerifyIn,
 )
 from accounts.throttling import services as throttling
+from accounts.users.errors import EmailTaken, UsernameTaken, WeakPassword
 from accounts.users.rules import identifier_normalise
 from accounts.users.serializers import RegisterIn
 from accounts.users.services import user_register
@@ -38,7 +46,7 @@ class Register(OpenView):
         "Register, and sign in",
         request=RegisterIn,
         answers={201: RegisteredOut},
-        refusals=(400, 413, 415, 429),
+        refusals=(EmailTaken, UsernameTaken, WeakPassword),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -56,7 +64,7 @@ class SignIn(OpenView):
         "Sign in by e-mail or username",
         request=CredentialsIn,
         answers={200: PairOut},
-        refusals=(400, 401, 413, 415, 429),
+        refusals=(InvalidCredentials,),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -73,7 +81,7 @@ class Refresh(OpenView):
         description="Each refresh token works once; using one again ends the whole session.",
         request=RefreshIn,
         answers={200: PairOut},
-        refusals=(400, 401, 413, 415, 429),
+        refusals=(TokenNotValid, TokenExpired, TokenRevoked, TokenReused),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -87,7 +95,7 @@ class Verify(OpenView):
         "Whether an access or refresh token could be used now",
         request=VerifyIn,
         answers={200: Nothing},
-        refusals=(400, 401, 413, 415),
+        refusals=(TokenNotValid, TokenExpired, TokenRevoked),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -100,7 +108,7 @@ class SignOut(OpenView):
         "Sign out: the session and its access tokens end at once",
         request=RefreshIn,
         answers={204: None},
-        refusals=(400, 401, 413, 415),
+        refusals=(TokenNotValid, TokenExpired),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:

@@ -6,12 +6,15 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.request import Request
 
 from accounts.sessions import selectors, tokens
-from accounts.sessions.errors import TokenNotValid, TokenRevoked
+from accounts.sessions.errors import TokenExpired, TokenNotValid, TokenRevoked
 from accounts.sessions.rules import Claims, Principal
 
 
 class AccessTokenAuthentication(BaseAuthentication):
     """`request.user` becomes a Principal, `request.auth` the token's Claims."""
+
+    # For the API's document: what any route can answer that looks at a token.
+    refusals = (TokenNotValid, TokenExpired, TokenRevoked)
 
     def authenticate(self, request: Request) -> tuple[Principal, Claims] | None:
         parts = get_authorization_header(request).split()

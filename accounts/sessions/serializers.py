@@ -1,6 +1,6 @@
 """Credentials and tokens as they cross the HTTP border."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -19,6 +19,8 @@ class TokenField(StrictCharField):
 class CredentialsIn(StrictSerializer):
     """Exactly one of `email` and `username`; neither is checked for form, only looked up."""
 
+    example: ClassVar = {"email": "sam@example.com", "password": "correct horse battery"}
+
     email = StrictCharField(required=False, max_length=EMAIL_MAX)
     username = StrictCharField(required=False, max_length=EMAIL_MAX)
     password = PasswordField()
@@ -31,10 +33,14 @@ class CredentialsIn(StrictSerializer):
 
 
 class RefreshIn(StrictSerializer):
+    example: ClassVar = {"refresh": "eyJhbGciOiJIUzUxMiJ9.eyJ0eXBlIjoicmVmcmVzaCJ9.c2ln"}
+
     refresh = TokenField()
 
 
 class VerifyIn(StrictSerializer):
+    example: ClassVar = {"token": "eyJhbGciOiJIUzUxMiJ9.eyJ0eXBlIjoiYWNjZXNzIn0.c2ln"}
+
     token = TokenField()
 
 

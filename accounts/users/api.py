@@ -5,13 +5,14 @@ from rest_framework.response import Response
 
 from accounts.sessions.authentication import principal
 from accounts.users import selectors, services
+from accounts.users.errors import UsernameTaken
 from accounts.users.serializers import MeIn, UserOut
 from common.api.docs import operation
 from common.api.views import ApiView
 
 
 class Me(ApiView):
-    @operation("Your own record", answers={200: UserOut}, refusals=(401,), tags=["accounts"])
+    @operation("Your own record", answers={200: UserOut}, tags=["accounts"])
     def get(self, request: Request) -> Response:
         return Response(UserOut(selectors.user_get(user_id=principal(request).pk)).data)
 
@@ -19,7 +20,7 @@ class Me(ApiView):
         "Change your name or username",
         request=MeIn,
         answers={200: UserOut},
-        refusals=(400, 401, 413, 415),
+        refusals=(UsernameTaken,),
         tags=["accounts"],
     )
     def patch(self, request: Request) -> Response:

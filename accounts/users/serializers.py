@@ -1,6 +1,6 @@
 """The fields of a user that cross the HTTP border."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -64,6 +64,8 @@ class UserOut(serializers.Serializer[Any]):
 
 
 class RegisterIn(StrictSerializer):
+    example: ClassVar = {"email": "sam@example.com", "password": "correct horse battery"}
+
     email = EmailField()
     password = PasswordField()
     username = UsernameField(required=False)
@@ -71,5 +73,7 @@ class RegisterIn(StrictSerializer):
 
 
 class MeIn(StrictSerializer):
+    example: ClassVar = {"username": "sam", "name": "Sam Lee"}
+
     username = UsernameField(required=False)
     name = StrictCharField(required=False, allow_blank=True, max_length=rules.NAME_MAX)

@@ -1,8 +1,8 @@
-"""Short words for the OpenAPI document."""
+"""Short words for the OpenAPI document. What every operation has is in `common.api.schema`."""
 
 import functools
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -12,26 +12,27 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from common.api.serializers import Problem
+from common.api.serializers import StrictSerializer
+from common.errors import SoukError
 
 Out = type[serializers.BaseSerializer[Any]]
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
-IDEMPOTENCY_KEY = OpenApiParameter(
+IDEMPOTENCY_KEY: Final = OpenApiParameter(
     "Idempotency-Key",
-    str,
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"},
     OpenApiParameter.HEADER,
     description="1 to 255 visible ASCII characters; the same key and body give the same object.",
 )
 
-IF_NONE_MATCH = OpenApiParameter(
+IF_NONE_MATCH: Final = OpenApiParameter(
     "If-None-Match",
     str,
     OpenApiParameter.HEADER,
     description="The `ETag` of an earlier answer: 304 without a body where it would be the same.",
 )
-_NOT_MODIFIED = OpenApiResponse(description="As it was when it had that `ETag`.")
-_ETAG = OpenApiParameter(
+_NOT_MODIFIED: Final = OpenApiResponse(description="As it was when it had that `ETag`.")
+_ETAG: Final = OpenApiParameter(
     "ETag",
     str,
     OpenApiParameter.HEADER,
@@ -39,19 +40,13 @@ _ETAG = OpenApiParameter(
     response=[200, 304],
 )
 
-_MEANING = {
-    400: "The request is not valid; `errors` names the fields.",
-    401: "Valid credentials are needed.",
-    402: "The card was declined.",
-    403: "This is not allowed.",
-    404: "There is no such thing, or it is not yours.",
-    409: "The current state does not allow this; `code` says why.",
-    413: "The body is too large.",
-    415: "The content type is not supported.",
-    422: "Understood but refused; `code` says why.",
-    429: "Too many requests; see `Retry-After`.",
-    503: "Too busy; see `Retry-After`.",
-}
+
+class Told(NamedTuple):
+    """What an operation says of itself; the document's other parts are derived from its view."""
+
+    refusals: tuple[type[SoukError], ...]
+    keyed: bool
+    inputs: tuple[type[StrictSerializer], ...]
 
 
 def page_of(out: Out) -> Any:
@@ -76,27 +71,32 @@ def operation(
     summary: str,
     *,
     answers: dict[int, Any],
-    refusals: tuple[int, ...] = (),
+    refusals: tuple[type[SoukError], ...] = (),
     keyed: bool = False,
     revalidated: bool = False,
     parameters: tuple[Any, ...] = (),
     **kwargs: Any,
 ) -> Callable[[Handler], Handler]:
-    """`extend_schema` with the refusals as problem documents.
+    """`extend_schema`, with the refusals that this operation has and others have not.
 
     `keyed` adds Idempotency-Key, `revalidated` what `common.api.conditional.Revalidated` does.
     """
-    codes = {*refusals, *((409, 422) if keyed else ())}
-    problems = {
-        (code, "application/problem+json"): OpenApiResponse(Problem, _MEANING[code])
-        for code in sorted(codes)
-    }
     more = [IDEMPOTENCY_KEY] if keyed else []
     if revalidated:
         answers, more = {**answers, 304: _NOT_MODIFIED}, [*more, IF_NONE_MATCH, _ETAG]
-    return extend_schema(
-        summary=summary,
-        responses={**answers, **problems},
-        parameters=[*parameters, *more],
-        **kwargs,
+    extended = extend_schema(
+        summary=summary, responses=answers, parameters=[*parameters, *more], **kwargs
     )
+    told = Told(refusals, keyed, _inputs(kwargs.get("request"), parameters))
+
+    def decorate(handler: Handler) -> Handler:
+        handler.told = told  # type: ignore[attr-defined]
+        return extended(handler)
+
+    return decorate
+
+
+def _inputs(body: Any, parameters: tuple[Any, ...]) -> tuple[type[StrictSerializer], ...]:
+    bodies = body.values() if isinstance(body, dict) else (body,)
+    found = (*bodies, *parameters)
+    return tuple(e for e in found if isinstance(e, type) and issubclass(e, StrictSerializer))

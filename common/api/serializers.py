@@ -1,7 +1,7 @@
 """Serializers that ignore nothing, and the fields in which money crosses the HTTP border."""
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -17,6 +17,8 @@ class StrictSerializer(serializers.Serializer[Any]):
     """A body or query in which an unknown field is an error, not a silent mistake."""
 
     unknown_code = "unknown_field"
+    # What the document shows; without one, the fields of it are filled in by their names.
+    example: ClassVar[dict[str, Any]] = {}
 
     def to_internal_value(self, data: Any) -> Any:
         unknown = set(data) - set(self.fields) if hasattr(data, "keys") else set()
@@ -39,6 +41,8 @@ class PageQuery(QuerySerializer):
 
 
 class CursorQuery(QuerySerializer):
+    default_error_messages = {"invalid_cursor": "This cursor is not valid."}
+
     cursor = serializers.CharField(max_length=500, required=False)
     page_size = serializers.IntegerField(min_value=1, max_value=100, required=False)
 
@@ -117,6 +121,14 @@ class MoneyField(serializers.Field[Any, Any, Any, Any]):
 
     def to_representation(self, value: int) -> str:
         return money.to_text(value, self.currency)
+
+
+AMOUNT: Final = {"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "example": "10.50"}
+
+
+@extend_schema_field(AMOUNT)
+class AmountField(serializers.CharField):
+    """Money in an answer, a string already."""
 
 
 class ProblemItem(serializers.Serializer[Any]):

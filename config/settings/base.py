@@ -104,7 +104,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["common.api.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "common.api.schema.Schema",
     "EXCEPTION_HANDLER": "common.api.problems.handle",
     "DEFAULT_THROTTLE_CLASSES": ["common.api.throttles.UserLimit"],
     "DEFAULT_THROTTLE_RATES": {},
@@ -150,7 +150,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_UI_SETTINGS": {"sortTagsAlphabetically": True},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "common.api.schema.rate_limits",
+        "common.api.schema.complete",
     ],
     # Values that explain themselves would be listed twice.
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,

@@ -5,12 +5,14 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.ledger.errors import InsufficientFunds
 from accounts.sessions.authentication import principal
 from common.api.docs import cursor_of, operation
 from common.api.idempotent import idempotent
 from common.api.permissions import IsStaff
 from common.api.serializers import StrictSerializer
 from common.api.views import ApiView
+from common.errors import InvalidTransition
 from payments.checkout import selectors, services
 from payments.checkout.serializers import (
     DepositIn,
@@ -21,9 +23,12 @@ from payments.checkout.serializers import (
 )
 from payments.intake import selectors as intake
 from payments.intake.api import payment_body
+from payments.intake.errors import MethodUnavailable
 from payments.intake.serializers import PaymentOut
+from shop.inventory.errors import OutOfStock
 from shop.orders import selectors as orders
 from shop.orders import services as order_services
+from shop.orders.errors import PriceChanged, TotalTooLarge, UnknownProducts
 from shop.orders.rules import sum_quantities
 from shop.orders.serializers import OrderQuery, StaffOrderQuery
 
@@ -53,7 +58,6 @@ class OrderList(ApiView):
         "The caller's orders, newest first",
         operation_id="orders_list",
         answers={200: cursor_of(OrderWithPaymentOut)},
-        refusals=(400, 401),
         parameters=(OrderQuery,),
         tags=["orders"],
     )
@@ -65,7 +69,14 @@ class OrderList(ApiView):
     @operation(
         "Place an order and open its payment",
         answers={201: OrderWithPaymentOut},
-        refusals=(400, 401, 409),
+        refusals=(
+            UnknownProducts,
+            TotalTooLarge,
+            MethodUnavailable,
+            OutOfStock,
+            PriceChanged,
+            InsufficientFunds,
+        ),
         keyed=True,
         request=OrderIn,
         tags=["orders"],
@@ -84,9 +95,7 @@ class OrderList(ApiView):
 
 
 class OrderDetail(ApiView):
-    @operation(
-        "One order", answers={200: OrderWithPaymentOut}, refusals=(401, 404), tags=["orders"]
-    )
+    @operation("One order", answers={200: OrderWithPaymentOut}, tags=["orders"])
     def get(self, request: Request, number: str) -> Response:
         return Response(_own_order(request, number))
 
@@ -95,7 +104,7 @@ class CancelOrder(ApiView):
     @operation(
         "Cancel an unpaid order",
         answers={200: OrderWithPaymentOut},
-        refusals=(401, 404, 409),
+        refusals=(InvalidTransition,),
         keyed=True,
         request=None,
         tags=["orders"],
@@ -112,7 +121,7 @@ class OrderPayments(ApiView):
     @operation(
         "Pay an open order another way",
         answers={201: PaymentOut},
-        refusals=(400, 401, 404, 409),
+        refusals=(MethodUnavailable, InvalidTransition, InsufficientFunds),
         keyed=True,
         request=PayIn,
         tags=["orders"],
@@ -129,7 +138,7 @@ class Deposits(ApiView):
     @operation(
         "Pay into the caller's wallet",
         answers={201: PaymentOut},
-        refusals=(400, 401),
+        refusals=(MethodUnavailable,),
         keyed=True,
         request=DepositIn,
         tags=["wallet"],
@@ -150,7 +159,6 @@ class PurchaseSummary(ApiView):
     @operation(
         "All of the caller's purchases in figures",
         answers={200: SummaryOut},
-        refusals=(401,),
         tags=["purchases"],
     )
     def get(self, request: Request) -> Response:
@@ -164,7 +172,6 @@ class StaffOrderList(ApiView):
         "All orders, newest first",
         operation_id="admin_orders_list",
         answers={200: cursor_of(OrderWithPaymentOut)},
-        refusals=(400, 401, 403),
         parameters=(StaffOrderQuery,),
         tags=["staff: orders"],
     )
@@ -180,7 +187,6 @@ class StaffOrderDetail(ApiView):
     @operation(
         "Any order",
         answers={200: OrderWithPaymentOut},
-        refusals=(401, 403, 404),
         tags=["staff: orders"],
     )
     def get(self, request: Request, number: str) -> Response:
@@ -193,7 +199,7 @@ class FulfilOrder(ApiView):
     @operation(
         "Mark a paid order as delivered",
         answers={200: OrderWithPaymentOut},
-        refusals=(401, 403, 404, 409),
+        refusals=(InvalidTransition,),
         keyed=True,
         request=None,
         tags=["staff: orders"],

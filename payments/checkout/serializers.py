@@ -1,11 +1,12 @@
 """Orders with their payments, as clients see them."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from common.api.serializers import (
+    AmountField,
     MoneyField,
     StrictCharField,
     StrictIntegerField,
@@ -19,6 +20,8 @@ from shop.orders.serializers import OrderOut
 
 
 class LineIn(StrictSerializer):
+    example: ClassVar = {"product": "desk-lamp", "quantity": 2}
+
     product = StrictCharField(max_length=100)
     quantity = StrictIntegerField(min_value=1, max_value=10_000)
 
@@ -26,17 +29,27 @@ class LineIn(StrictSerializer):
 class PayIn(StrictSerializer):
     """`token` goes with `crypto`."""
 
+    example: ClassVar = {"method": "stripe"}
+
+    default_error_messages = {"token_without_crypto": "A token goes with crypto."}
+
     method = serializers.ChoiceField(METHODS)
     token = StrictCharField(max_length=16, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "token" in attrs and attrs["method"] != Method.CRYPTO:
-            message = "A token goes with crypto."
+            message = self.error_messages["token_without_crypto"]
             raise serializers.ValidationError({"token": message}, code="token_without_crypto")
         return attrs
 
 
 class OrderIn(StrictSerializer):
+    example: ClassVar = {
+        "lines": [LineIn.example],
+        "payment": PayIn.example,
+        "expected_total": "98.00",
+    }
+
     # The stubs do not know the bounds that `many=True` takes.
     lines = LineIn(many=True, allow_empty=False, max_length=100)  # type: ignore[call-arg]
     payment = PayIn()
@@ -44,10 +57,14 @@ class OrderIn(StrictSerializer):
 
 
 class DepositMethodIn(StrictSerializer):
+    example: ClassVar = {"method": "stripe"}
+
     method = serializers.ChoiceField([name for name in METHODS if name != Method.WALLET])
 
 
 class DepositIn(StrictSerializer):
+    example: ClassVar = {"amount": "25.00", "currency": "USD", "payment": DepositMethodIn.example}
+
     amount = MoneyField(max_minor=MAX_TOTAL)
     currency = serializers.ChoiceField(["USD"], default="USD")
     payment = DepositMethodIn()
@@ -68,13 +85,13 @@ class OrderWithPaymentOut(OrderOut):
 class MethodOut(serializers.Serializer[Any]):
     method = serializers.ChoiceField(METHODS)
     payments = serializers.IntegerField()
-    spent = serializers.CharField()
+    spent = AmountField()
 
 
 class MonthOut(serializers.Serializer[Any]):
     month = serializers.CharField(help_text="YYYY-MM, UTC")
     orders = serializers.IntegerField()
-    spent = serializers.CharField()
+    spent = AmountField()
 
 
 class FavouriteOut(serializers.Serializer[Any]):

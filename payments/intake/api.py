@@ -6,13 +6,21 @@ from uuid import UUID
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.ledger.errors import InsufficientFunds
 from accounts.sessions.authentication import principal
 from common.api.docs import cursor_of, operation
 from common.api.idempotent import idempotent
 from common.api.permissions import IsStaff
 from common.api.serializers import CursorQuery
 from common.api.views import ApiView
+from common.errors import InvalidTransition
 from payments.intake import selectors, services
+from payments.intake.errors import (
+    DestinationInvalid,
+    NotUsable,
+    RefundExceedsCaptured,
+    RefundLinesInvalid,
+)
 from payments.intake.rules import Destination, Resolution
 from payments.intake.serializers import (
     PaymentOut,
@@ -38,7 +46,6 @@ class PaymentList(ApiView):
         "The caller's payments, newest first",
         operation_id="payments_list",
         answers={200: cursor_of(PaymentOut)},
-        refusals=(400, 401),
         parameters=(CursorQuery,),
         tags=["payments"],
     )
@@ -54,7 +61,7 @@ def _details(page: list[Any]) -> dict[str, Any]:
 
 
 class PaymentDetail(ApiView):
-    @operation("One payment", answers={200: PaymentOut}, refusals=(401, 404), tags=["payments"])
+    @operation("One payment", answers={200: PaymentOut}, tags=["payments"])
     def get(self, request: Request, uid: UUID) -> Response:
         return Response(payment_body(selectors.payment_of(principal(request).pk, str(uid))))
 
@@ -66,7 +73,6 @@ class StaffPaymentList(ApiView):
         "All payments, newest first",
         operation_id="admin_payments_list",
         answers={200: cursor_of(PaymentOut)},
-        refusals=(400, 401, 403),
         parameters=(PaymentQuery,),
         tags=["staff: payments"],
     )
@@ -79,9 +85,7 @@ class StaffPaymentList(ApiView):
 class StaffPaymentDetail(ApiView):
     permission_classes = [IsStaff]
 
-    @operation(
-        "Any payment", answers={200: PaymentOut}, refusals=(401, 403, 404), tags=["staff: payments"]
-    )
+    @operation("Any payment", answers={200: PaymentOut}, tags=["staff: payments"])
     def get(self, request: Request, uid: UUID) -> Response:
         return Response(payment_body(selectors.payment_by_uid(str(uid))))
 
@@ -92,7 +96,13 @@ class StaffRefunds(ApiView):
     @operation(
         "Refund a payment: an amount, lines, or all that is left",
         answers={201: RefundOut},
-        refusals=(400, 401, 403, 404, 409),
+        refusals=(
+            RefundLinesInvalid,
+            DestinationInvalid,
+            RefundExceedsCaptured,
+            InvalidTransition,
+            InsufficientFunds,
+        ),
         keyed=True,
         request=RefundIn,
         tags=["staff: payments"],
@@ -123,7 +133,7 @@ class StaffResolve(ApiView):
     @operation(
         "End a payment's review: take the money for its order, or give it back",
         answers={200: PaymentOut},
-        refusals=(400, 401, 403, 404, 409),
+        refusals=(DestinationInvalid, NotUsable, InvalidTransition, RefundExceedsCaptured),
         keyed=True,
         request=ResolveIn,
         tags=["staff: payments"],
@@ -135,7 +145,7 @@ class StaffResolve(ApiView):
             payment_id=selectors.payment_by_uid(str(uid)).pk,
             resolution=Resolution(body["resolution"]),
             destination=Destination(body["destination"]),
-            reason=body["reason"],
+            note=body["note"],
             actor_id=principal(request).pk,
         )
         return Response(_any_payment(request, str(payment.uid)))

@@ -1,11 +1,12 @@
 """Payments and refunds as clients see them."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from common.api.serializers import (
+    AMOUNT,
     CursorQuery,
     MoneyField,
     StrictBooleanField,
@@ -71,12 +72,15 @@ class PaymentOut(serializers.Serializer[Payment]):
     def get_reason(self, payment: Payment) -> str | None:
         return payment.reason or None
 
+    @extend_schema_field(AMOUNT)
     def get_amount(self, payment: Payment) -> str:
         return to_text(payment.amount, payment.currency)
 
+    @extend_schema_field(AMOUNT)
     def get_captured_amount(self, payment: Payment) -> str:
         return to_text(payment.captured, payment.currency)
 
+    @extend_schema_field(AMOUNT)
     def get_refunded_amount(self, payment: Payment) -> str:
         return to_text(payment.refunded, payment.currency)
 
@@ -115,17 +119,22 @@ class RefundOut(serializers.Serializer[Refund]):
     def get_order(self, refund: Refund) -> str | None:
         return refund.payment.order.number if refund.payment.order else None
 
+    @extend_schema_field(AMOUNT)
     def get_amount(self, refund: Refund) -> str:
         return to_text(refund.amount, refund.currency)
 
 
 class RefundLineIn(StrictSerializer):
+    example: ClassVar = {"product": "desk-lamp", "quantity": 1}
+
     product = StrictCharField(max_length=100)
     quantity = StrictIntegerField(min_value=1, max_value=10_000)
 
 
 class RefundIn(StrictSerializer):
     """Without `amount` and `lines`: all that is left."""
+
+    example: ClassVar = {"amount": "10.00", "reason": "arrived scratched"}
 
     amount = MoneyField(required=False)
     # The stubs do not know the bounds that `many=True` takes.
@@ -137,6 +146,8 @@ class RefundIn(StrictSerializer):
 
 class ResolveIn(StrictSerializer):
     """`destination` goes with `refund`."""
+
+    example: ClassVar = {"resolution": "accept", "note": "a cent short; agreed with the buyer"}
 
     resolution = serializers.ChoiceField([resolution.value for resolution in Resolution])
     destination = serializers.ChoiceField(DESTINATIONS, default=Destination.ORIGINAL.value)

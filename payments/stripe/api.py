@@ -14,11 +14,19 @@ from common.api import problems
 from common.api.docs import cursor_of, operation
 from common.api.idempotent import idempotent
 from common.api.permissions import IsStaff
+from common.api.serializers import StrictSerializer
 from common.api.views import ApiView
+from common.errors import InvalidTransition
 from payments.intake import selectors as intake
 from payments.intake.api import payment_body
 from payments.intake.serializers import PaymentOut
 from payments.stripe import selectors, services
+from payments.stripe.errors import (
+    CardDeclined,
+    ConfirmationInProgress,
+    ConfirmationRefused,
+    PaymentExpired,
+)
 from payments.stripe.serializers import (
     ConfirmIn,
     EventQuery,
@@ -35,7 +43,13 @@ class ConfirmPayment(ApiView):
     @operation(
         "Try a card on the server",
         answers={202: PaymentOut},
-        refusals=(400, 401, 402, 404, 409),
+        refusals=(
+            ConfirmationRefused,
+            CardDeclined,
+            ConfirmationInProgress,
+            PaymentExpired,
+            InvalidTransition,
+        ),
         keyed=True,
         request=ConfirmIn,
         tags=["payments"],
@@ -59,7 +73,6 @@ class StaffEventList(ApiView):
         "Stripe's events, newest first: what became of each, and why",
         operation_id="admin_webhook_events_list",
         answers={200: cursor_of(WebhookEventOut)},
-        refusals=(400, 401, 403),
         parameters=(EventQuery,),
         tags=["staff: payments"],
     )
@@ -75,7 +88,6 @@ class StaffEventDetail(ApiView):
     @operation(
         "One of Stripe's events",
         answers={200: WebhookEventDetailOut},
-        refusals=(401, 403, 404),
         tags=["staff: payments"],
     )
     def get(self, request: Request, event_id: str) -> Response:
@@ -88,13 +100,13 @@ class StaffEventReplay(ApiView):
     @operation(
         "Process an event again, whatever became of it",
         answers={202: WebhookEventDetailOut},
-        refusals=(401, 403, 404),
         keyed=True,
         request=None,
         tags=["staff: payments"],
     )
     @idempotent(_event)
     def post(self, request: Request, event_id: str) -> Response:
+        self.body(request, StrictSerializer)
         services.webhook_replay(event_id=event_id, actor_id=principal(request).pk)
         return Response(_event(request, event_id), status=202)
 

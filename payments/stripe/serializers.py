@@ -1,6 +1,6 @@
 """Bodies of the Stripe routes."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -13,6 +13,8 @@ STATES = [state.value for state in WebhookEvent.State]
 
 
 class ConfirmIn(StrictSerializer):
+    example: ClassVar = {"payment_method": "pm_card_visa"}
+
     payment_method = StrictCharField(max_length=64)
 
 

@@ -15,8 +15,18 @@ from common.api.idempotent import idempotent
 from common.api.permissions import IsStaff
 from common.api.serializers import CursorQuery
 from common.api.views import ApiView
+from common.errors import NotFound
 from shop import ports
 from shop.catalogue import selectors, services
+from shop.catalogue.errors import (
+    NoSuchCategory,
+    NotAPicture,
+    PictureTooLarge,
+    SkuTaken,
+    SlugTaken,
+    TooManyPixels,
+    WindowReversed,
+)
 from shop.catalogue.serializers import (
     CategoryOut,
     CategoryQuery,
@@ -65,7 +75,7 @@ class Products(PublicView):
         "Products on sale",
         operation_id="products_list",
         answers={200: page_of(ProductOut)},
-        refusals=(400, 401, 404),
+        refusals=(NotFound,),
         parameters=(ProductQuery,),
         tags=PUBLIC,
         revalidated=True,
@@ -87,7 +97,6 @@ class ProductDetail(PublicView):
         "One product",
         operation_id="products_detail",
         answers={200: ProductDetailOut},
-        refusals=(400, 401, 404),
         parameters=(TokenQuery,),
         tags=PUBLIC,
         revalidated=True,
@@ -104,7 +113,7 @@ class Categories(PublicView):
         "Categories",
         operation_id="categories_list",
         answers={200: page_of(CategoryOut)},
-        refusals=(400, 401, 404),
+        refusals=(NotFound,),
         parameters=(CategoryQuery,),
         tags=PUBLIC,
         revalidated=True,
@@ -132,7 +141,7 @@ class StaffProducts(StaffView):
         "All products, archived ones included",
         operation_id="admin_products_list",
         answers={200: page_of(StaffProductOut)},
-        refusals=(400, 401, 403, 404),
+        refusals=(NotFound,),
         parameters=(StaffProductQuery,),
         tags=STAFF,
     )
@@ -151,7 +160,7 @@ class StaffProducts(StaffView):
         operation_id="admin_products_create",
         request=ProductBody,
         answers={201: StaffProductOut},
-        refusals=(400, 401, 403),
+        refusals=(NoSuchCategory, WindowReversed, SlugTaken, SkuTaken),
         keyed=True,
         tags=STAFF,
     )
@@ -167,7 +176,6 @@ class StaffProduct(StaffView):
         "One product, archived or not",
         operation_id="admin_products_detail",
         answers={200: StaffProductOut},
-        refusals=(401, 403, 404),
         tags=STAFF,
     )
     def get(self, request: Request, slug: str) -> Response:
@@ -178,7 +186,7 @@ class StaffProduct(StaffView):
         operation_id="admin_products_replace",
         request=ProductBody,
         answers={200: StaffProductOut},
-        refusals=(400, 401, 403, 404),
+        refusals=(NoSuchCategory, WindowReversed, SlugTaken, SkuTaken),
         tags=STAFF,
     )
     def put(self, request: Request, slug: str) -> Response:
@@ -189,7 +197,7 @@ class StaffProduct(StaffView):
         operation_id="admin_products_change",
         request=ProductBody,
         answers={200: StaffProductOut},
-        refusals=(400, 401, 403, 404),
+        refusals=(NoSuchCategory, WindowReversed, SlugTaken, SkuTaken),
         tags=STAFF,
     )
     def patch(self, request: Request, slug: str) -> Response:
@@ -199,7 +207,6 @@ class StaffProduct(StaffView):
         "Archive a product",
         operation_id="admin_products_archive",
         answers={204: None},
-        refusals=(401, 403, 404),
         tags=STAFF,
     )
     def delete(self, request: Request, slug: str) -> Response:
@@ -220,7 +227,6 @@ class PriceHistory(StaffView):
         "Every change of a product's price and discount, newest first",
         operation_id="admin_products_price_history",
         answers={200: cursor_of(PriceChangeOut)},
-        refusals=(400, 401, 403, 404),
         parameters=(CursorQuery,),
         tags=STAFF,
     )
@@ -237,7 +243,7 @@ class ProductImage(StaffView):
         operation_id="admin_products_image",
         request={"multipart/form-data": ImageBody},
         answers={200: StaffProductOut},
-        refusals=(400, 401, 403, 404, 413, 415),
+        refusals=(NotAPicture, TooManyPixels, PictureTooLarge),
         tags=STAFF,
     )
     def post(self, request: Request, slug: str) -> Response:

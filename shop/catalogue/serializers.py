@@ -1,7 +1,7 @@
 """The shapes in which the catalogue crosses the HTTP border."""
 
 import re
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -9,6 +9,7 @@ from rest_framework.exceptions import ValidationError
 
 from common import money
 from common.api.serializers import (
+    AMOUNT,
     MoneyField,
     PageQuery,
     QuerySerializer,
@@ -36,11 +37,13 @@ class TokenQuery(QuerySerializer):
 class OrderingField(serializers.CharField):
     """`price,-created_at` as `["price", "-created_at"]`; an unknown term is refused by name."""
 
+    default_error_messages = {"invalid_ordering": "'{term}' is not an ordering."}
+
     def to_internal_value(self, data: Any) -> Any:
         terms = super().to_internal_value(data).split(",")
         for term in terms:
             if term.removeprefix("-") not in selectors.ORDERINGS:
-                raise ValidationError(f"'{term}' is not an ordering.", code="invalid_ordering")
+                self.fail("invalid_ordering", term=term)
         return terms
 
 
@@ -67,6 +70,13 @@ class StaffProductQuery(PageQuery):
 
 class ProductBody(StrictSerializer):
     """`price` is the list price; the discount comes off it."""
+
+    example: ClassVar = {
+        "name": "Desk lamp",
+        "sku": "LAMP-01",
+        "description": "Of brass, with a linen shade.",
+        "price": "49.00",
+    }
 
     name = StrictCharField(max_length=200)
     sku = StrictCharField(max_length=64)
@@ -98,6 +108,8 @@ class ProductPatch(ProductBody):
 
 
 class ImageBody(StrictSerializer):
+    example: ClassVar = {"image": "(the picture's bytes)"}
+
     image = serializers.FileField()
 
 
@@ -240,9 +252,11 @@ class StaffProductOut(serializers.Serializer[Any]):
     def get_image(self, product: Any) -> str | None:
         return image_url(product, self.context)
 
+    @extend_schema_field(AMOUNT)
     def get_public_price(self, product: Any) -> str:
         return money.to_text(selectors.price_of(product, member=False), product.currency)
 
+    @extend_schema_field(AMOUNT)
     def get_member_price(self, product: Any) -> str:
         return money.to_text(selectors.price_of(product, member=True), product.currency)
 

@@ -12,6 +12,7 @@ from common.api.permissions import IsStaff
 from common.api.serializers import CursorQuery
 from common.api.views import ApiView
 from shop.inventory import selectors, services
+from shop.inventory.errors import StockBelowHeld
 from shop.inventory.serializers import MovementOut, StockIn, StockOut
 
 
@@ -25,7 +26,6 @@ class ProductStock(ApiView):
     @operation(
         "The movements of a product's stock, newest first",
         answers={200: cursor_of(MovementOut)},
-        refusals=(400, 401, 403, 404),
         parameters=(CursorQuery,),
         tags=["staff: catalogue"],
     )
@@ -36,7 +36,7 @@ class ProductStock(ApiView):
     @operation(
         "Receive, correct or count stock",
         answers={201: StockOut, 200: StockOut},
-        refusals=(400, 401, 403, 404, 409),
+        refusals=(StockBelowHeld,),
         keyed=True,
         request=StockIn,
         tags=["staff: catalogue"],

@@ -1,6 +1,6 @@
 """Stock and its movements as staff see them."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -13,6 +13,13 @@ MAX_UNITS = 1_000_000
 class StockIn(StrictSerializer):
     """Either `delta`, or `set` after a count."""
 
+    example: ClassVar = {"delta": 10, "reason": "delivery of 5 October"}
+
+    default_error_messages = {
+        "delta_or_set": "Give either delta or set.",
+        "zero": "Zero changes nothing.",
+    }
+
     delta = StrictIntegerField(min_value=-MAX_UNITS, max_value=MAX_UNITS, required=False)
     reason = StrictCharField(max_length=200)
 
@@ -23,9 +30,9 @@ class StockIn(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("delta" in attrs) == ("set" in attrs):
-            raise serializers.ValidationError("Give either delta or set.", code="delta_or_set")
+            self.fail("delta_or_set")
         if attrs.get("delta") == 0:
-            raise serializers.ValidationError({"delta": "Zero changes nothing."}, code="zero")
+            raise serializers.ValidationError({"delta": self.error_messages["zero"]}, code="zero")
         return attrs
 
 

@@ -15,7 +15,6 @@ class Purchases(ApiView):
     @operation(
         "Every line the caller has bought, newest first",
         answers={200: cursor_of(PurchaseOut)},
-        refusals=(400, 401),
         parameters=(PurchaseQuery,),
         tags=["purchases"],
     )
@@ -34,7 +33,6 @@ class PurchasedItems(ApiView):
     @operation(
         "The caller's purchases per product",
         answers={200: cursor_of(PurchasedItemOut)},
-        refusals=(400, 401),
         parameters=(CursorQuery,),
         tags=["purchases"],
     )

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from common.api.serializers import CursorQuery, MoneyField, StrictCharField
+from common.api.serializers import AMOUNT, CursorQuery, MoneyField, StrictCharField
 from shop.orders.models import Order, OrderLine
 from shop.orders.rules import Fulfilment, Status
 
@@ -86,6 +87,7 @@ class PurchasedItemOut(serializers.Serializer[Any]):
     def get_currency(self, row: dict[str, Any]) -> str:
         return "USD"
 
+    @extend_schema_field(AMOUNT)
     def get_average_price(self, row: dict[str, Any]) -> str:
         """Paid per unit bought, before refunds."""
         return MoneyField().to_representation(
