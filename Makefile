@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 PORT ?= 8000
 WORKERS ?= 2
-CASES ?= 10000
+CASES ?= 11000
 PYTEST_ARGS ?=
 UV ?= $(shell command -v uv || echo .cache/uv/bin/uv)
 # More files for docker compose, e.g. COMPOSE_EXTRA="-f my.yml" for a proxy in builds.
@@ -84,7 +84,7 @@ advisories: ## known holes in the packages, by pip-audit, where advisories can b
 		.cache/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt; \
 	fi
 
-fuzz: .venv/.full ## CASES (10,000) made-up calls against the whole OpenAPI document
+fuzz: .venv/.full ## at most CASES made-up calls, about 10,000, against the whole OpenAPI document
 	@FUZZ_CASES=$(CASES) $(PY) .ci/servers.py run -- $(PY) -m pytest tests/fuzz -n $(WORKERS) --timeout 3600 $(PYTEST_ARGS)
 
 requirements: $(if $(findstring .cache/uv,$(UV)),.cache/uv/bin/uv) ## compile the three hashed requirement files

@@ -67,7 +67,7 @@ def _hooks(shop: Seeded, kind: str) -> HookDispatcher:
 
 def _told(hook: Callable[..., Any], shop: Seeded, kind: str) -> Callable[..., Any]:
     """The hook as schemathesis calls it: it counts the parameters."""
-    return lambda context, made: hook(shop, kind, made) if made else st.just(made)
+    return lambda context, made: st.just(made) if made is None else hook(shop, kind, made)
 
 
 def _path_parameters(shop: Seeded, kind: str, made: Any) -> st.SearchStrategy[Any]:
@@ -78,7 +78,7 @@ def _path_parameters(shop: Seeded, kind: str, made: Any) -> st.SearchStrategy[An
 
 def _query(shop: Seeded, kind: str, made: Any) -> st.SearchStrategy[Any]:
     known = shop.query()
-    # A made-up cursor is no place of a list.
+    # A made-up cursor is a place in no list, and hides what the other parameters do.
     kept = {name: value for name, value in made.items() if name in known or name != "cursor"}
     return _overlaid(kept, {name: known[name] for name in kept.keys() & known.keys()}, kind)
 

@@ -1,10 +1,9 @@
 """The figures of the made-up calls, after the tests; also with several processes."""
 
-import os
 from collections import Counter
 from typing import Any
 
-MANY = 5000
+from tests.fuzz.size import CASES, MANY
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -15,7 +14,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for row in found:
         spread = {int(status): count for status, count in row["statuses"].items()}
         statuses.update(spread)
-        if int(os.environ.get("FUZZ_CASES", "0")) >= MANY:
+        if CASES >= MANY:
             terminalreporter.write_line(f"{row['operation']:58} {_spelt(spread)}")
     terminalreporter.write_line(f"fuzz: {statuses.total()} calls; {_spelt(statuses)}")
 

@@ -24,7 +24,7 @@ class Seeded:
     """The shop in which one operation is called again and again, and what succeeds there."""
 
     def __init__(self, method: str, path: str) -> None:
-        self.method, self.path = method, path
+        self.path = path
         self.row: Row = TABLE[method, path]
         self.caller = "staff" if self.row.who == "staff" else "customer"
         self.world = World()
@@ -36,7 +36,7 @@ class Seeded:
         user = self.world.user(self.caller)
         for state in (*STATES, "paid"):
             self.world.placed(user, state)
-        deposit_open(user_id=user.pk, method="stripe", amount=500, currency="USD")
+        _deposit(user)
         stored_event()
         stored_event()
 
@@ -46,6 +46,7 @@ class Seeded:
         return credentials.get("HTTP_AUTHORIZATION")
 
     def next_call(self) -> None:
+        """Other callers, where one call is all that they are good for."""
         if any(part in self.path for part in SPENDS_CALLER):
             self.world = World(self.world.goods)
 
@@ -85,3 +86,7 @@ class Seeded:
         first = self.world.client(self.caller).get(self.path, {"page_size": 1}).json()
         following = parse_qs(urlsplit(first.get("next") or "").query)
         return following.get("cursor", [None])[0]
+
+
+def _deposit(user: Any) -> Any:
+    return deposit_open(user_id=user.pk, method="stripe", amount=500, currency="USD")
