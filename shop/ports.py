@@ -37,7 +37,7 @@ class TokenQuote(Protocol):
 
 class TokenPricer(Protocol):
     def quote(self, *, token: str, currency: str) -> TokenQuote:
-        """Raises TokenPriceUnavailable, and `common.errors.Invalid` for an unknown token."""
+        """Raises TokenPriceUnavailable, and `UnknownToken` of the catalogue."""
         ...
 
 

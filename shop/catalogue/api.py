@@ -25,6 +25,7 @@ from shop.catalogue.errors import (
     SkuTaken,
     SlugTaken,
     TooManyPixels,
+    UnknownToken,
     WindowReversed,
 )
 from shop.catalogue.serializers import (
@@ -75,7 +76,7 @@ class Products(PublicView):
         "Products on sale",
         operation_id="products_list",
         answers={200: page_of(ProductOut)},
-        refusals=(NotFound,),
+        refusals=(NotFound, NoSuchCategory, UnknownToken),
         parameters=(ProductQuery,),
         tags=PUBLIC,
         revalidated=True,
@@ -97,6 +98,7 @@ class ProductDetail(PublicView):
         "One product",
         operation_id="products_detail",
         answers={200: ProductDetailOut},
+        refusals=(UnknownToken,),
         parameters=(TokenQuery,),
         tags=PUBLIC,
         revalidated=True,
@@ -141,7 +143,7 @@ class StaffProducts(StaffView):
         "All products, archived ones included",
         operation_id="admin_products_list",
         answers={200: page_of(StaffProductOut)},
-        refusals=(NotFound,),
+        refusals=(NotFound, NoSuchCategory),
         parameters=(StaffProductQuery,),
         tags=STAFF,
     )

@@ -33,6 +33,13 @@ class NoSuchCategory(FieldRefused):
     title = "There is no such category."
 
 
+class UnknownToken(FieldRefused):
+    """For whoever fills `shop.ports.TokenPricer`."""
+
+    code, field = "unknown_token", "token"
+    title = "There are no prices in this token."
+
+
 class WindowReversed(FieldRefused):
     code, field = "window_reversed", "discount_ends_at"
     title = "The discount must end after it starts."

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from common.errors import Invalid
 from shop import ports
+from shop.catalogue.errors import UnknownToken
 from shop.catalogue.serializers import ProductDetailOut, ProductOut
 from tests.factories.shop import CategoryFactory, ProductFactory
 from tests.factories.users import UserFactory, client_for
@@ -150,7 +150,7 @@ class HalfEther:
 class Pricer:
     def quote(self, *, token: str, currency: str) -> ports.TokenQuote:
         if token != "ETH":
-            raise Invalid(code="unknown_token")
+            raise UnknownToken
         return HalfEther()
 
 

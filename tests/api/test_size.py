@@ -223,9 +223,13 @@ def test_control_without_the_limit_ten_megabytes_are_read(monkeypatch: pytest.Mo
     assert found["10 MB of spaces"][0] == 200
 
 
-def test_control_djangos_parser_falls_over_deep_json(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_control_djangos_parser_falls_over_deep_json(
+    monkeypatch: pytest.MonkeyPatch, undocumented: list[str]
+) -> None:
     monkeypatch.setattr(Me, "parser_classes", [JSONParser])
     assert wrong(ME)["100,000 levels"][0] == 500
+    assert {*undocumented} == {"PATCH /api/v1/auth/me/: 400 parse_error"}
+    undocumented.clear()
 
 
 def test_control_every_unknown_name_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
