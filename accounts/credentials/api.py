@@ -1,5 +1,7 @@
 """Change and reset a password, verify an e-mail address."""
 
+from functools import partial
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -28,6 +30,7 @@ class PasswordChange(ApiView):
         request=PasswordChangeIn,
         answers={204: None},
         refusals=(WrongPassword, WeakPassword),
+        attempts=partial(throttling.limits, "password", counts=throttling.FAILED),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -43,6 +46,7 @@ class PasswordReset(OpenView):
         description="The answer is the same whether or not somebody has this address.",
         request=PasswordResetIn,
         answers={204: None},
+        attempts=partial(throttling.limits, "reset", counts=throttling.ALL),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -59,6 +63,7 @@ class PasswordResetConfirm(OpenView):
         request=PasswordResetConfirmIn,
         answers={204: None},
         refusals=(LinkNotValid, WeakPassword),
+        attempts=partial(throttling.limits, "link", counts=throttling.FAILED),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -75,6 +80,7 @@ class EmailVerify(OpenView):
         request=EmailVerifyIn,
         answers={204: None},
         refusals=(LinkNotValid,),
+        attempts=partial(throttling.limits, "link", counts=throttling.FAILED),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -90,6 +96,7 @@ class EmailVerifyResend(ApiView):
         description="Nothing is mailed where the address is verified already.",
         request=None,
         answers={204: None},
+        attempts=partial(throttling.limits, "resend", counts=throttling.ALL),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:

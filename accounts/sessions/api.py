@@ -3,6 +3,8 @@
 No authentication class: an expired access token in the header must hinder none of these.
 """
 
+from functools import partial
+
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -47,6 +49,7 @@ class Register(OpenView):
         request=RegisterIn,
         answers={201: RegisteredOut},
         refusals=(EmailTaken, UsernameTaken, WeakPassword),
+        attempts=partial(throttling.limits, "register", counts=throttling.ALL),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -65,6 +68,7 @@ class SignIn(OpenView):
         request=CredentialsIn,
         answers={200: PairOut},
         refusals=(InvalidCredentials,),
+        attempts=partial(throttling.limits, "sign_in", counts=throttling.FAILED),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
@@ -82,6 +86,7 @@ class Refresh(OpenView):
         request=RefreshIn,
         answers={200: PairOut},
         refusals=(TokenNotValid, TokenExpired, TokenRevoked, TokenReused),
+        attempts=partial(throttling.limits, "refresh", counts=throttling.ALL),
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 
@@ -30,6 +30,9 @@ from common.addresses import bucket
 from common.errors import SoukError, TooManyRequests
 
 SIGN_IN: Final = "sign_in"
+# What `attempt` counts, and what `count` does.
+FAILED: Final = "failed attempts"
+ALL: Final = "attempts"
 
 
 @dataclass(slots=True)
@@ -95,6 +98,18 @@ def attempt(scope: str, *, address: str, account: str = "") -> Iterator[None]:
     tried.give_back()
     if account:
         store.know(tried.account, tried.address)
+
+
+def limits(scope: str, *, counts: str) -> dict[str, Any]:
+    """The limits as the API's document tells them; `counts`: which attempts do."""
+    policy = Policy(**settings.ACCOUNT_THROTTLES[scope])
+    numbers = {"address": policy.address, "pair": policy.pair, "account": policy.account}
+    allowed = {
+        kind: allowance(number, factor=settings.THROTTLE_FACTOR, alone=False)
+        for kind, number in numbers.items()
+        if number is not None
+    }
+    return {"scope": scope, "counts": counts, "window_seconds": policy.window, **allowed}
 
 
 def trust(*, account: str, address: str) -> None:

@@ -17,6 +17,9 @@ from common.errors import SoukError
 
 Out = type[serializers.BaseSerializer[Any]]
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+# Limits that a view holds beside those of every route; called where the document is made, since
+# they are settings.
+Attempts = Callable[[], dict[str, Any]]
 
 IDEMPOTENCY_KEY: Final = OpenApiParameter(
     "Idempotency-Key",
@@ -44,9 +47,10 @@ _ETAG: Final = OpenApiParameter(
 class Told(NamedTuple):
     """What an operation says of itself; the document's other parts are derived from its view."""
 
-    refusals: tuple[type[SoukError], ...]
-    keyed: bool
-    inputs: tuple[type[StrictSerializer], ...]
+    refusals: tuple[type[SoukError], ...] = ()
+    keyed: bool = False
+    inputs: tuple[type[StrictSerializer], ...] = ()
+    attempts: Attempts | None = None
 
 
 def page_of(out: Out) -> Any:
@@ -74,12 +78,14 @@ def operation(
     refusals: tuple[type[SoukError], ...] = (),
     keyed: bool = False,
     revalidated: bool = False,
+    attempts: Attempts | None = None,
     parameters: tuple[Any, ...] = (),
     **kwargs: Any,
 ) -> Callable[[Handler], Handler]:
     """`extend_schema`, with the refusals that this operation has and others have not.
 
-    `keyed` adds Idempotency-Key, `revalidated` what `common.api.conditional.Revalidated` does.
+    `keyed` adds Idempotency-Key, `revalidated` what `common.api.conditional.Revalidated` does,
+    `attempts` the limits on failed or repeated attempts.
     """
     more = [IDEMPOTENCY_KEY] if keyed else []
     if revalidated:
@@ -87,7 +93,7 @@ def operation(
     extended = extend_schema(
         summary=summary, responses=answers, parameters=[*parameters, *more], **kwargs
     )
-    told = Told(refusals, keyed, _inputs(kwargs.get("request"), parameters))
+    told = Told(refusals, keyed, _inputs(kwargs.get("request"), parameters), attempts)
 
     def decorate(handler: Handler) -> Handler:
         handler.told = told  # type: ignore[attr-defined]

@@ -35,10 +35,16 @@ _TEXT: Final = {
     "WWW-Authenticate": {"type": "string"},
 }
 _NUMBER: Final = {"type": "integer", "minimum": 0}
+_BY: Final = {
+    "user": "user",
+    "address": "address",
+    "pair": "address and account",
+    "account": "account from strange addresses",
+}
 _WAITS: Final = {409, 429, 503}
 _METHODS: Final = {"get", "post", "put", "patch", "delete"}
 _REF: Final = "#/components/headers/"
-_NOTHING: Final = Told((), False, ())
+_NOTHING: Final = Told()
 
 _MEANING: Final = {
     400: "The request is not valid; `errors` names the fields.",
@@ -65,7 +71,7 @@ class Schema(AutoSchema):
     def _completed(self, operation: dict[str, Any]) -> dict[str, Any]:
         handler = getattr(self.view, self.method.lower())
         told: Told = getattr(handler, "told", _NOTHING)
-        operation["x-rate-limit"] = limit = _limit(self.path, self.method, keyed=told.keyed)
+        operation["x-rate-limit"] = limit = self._limit(told)
         responses = operation["responses"]
         for status, found in self._refusals(told).items():
             responses[str(status)] = self._refused(status, found, limit)
@@ -75,6 +81,15 @@ class Schema(AutoSchema):
             refs = {name: {"$ref": _REF + name} for name in names}
             response["headers"] = {**response.get("headers", {}), **refs}
         return operation
+
+    def _limit(self, told: Told) -> dict[str, Any]:
+        scope = scope_of(self.path, self.method, keyed=told.keyed)
+        # Without authentication nobody has a count of their own.
+        kinds = ("user", "address") if self.view.authentication_classes else ("address",)
+        numbers = {kind: limit_of(scope, kind) for kind in kinds} if scope else {}
+        limits = {kind: number for kind, number in numbers.items() if number}
+        attempts = {"attempts": told.attempts()} if told.attempts else {}
+        return {"scope": scope, "window_seconds": WINDOW_SECONDS, **limits, **attempts}
 
     def _refusals(self, told: Told) -> dict[int, dict[str, Refusal]]:
         inputs = told.inputs or ((StrictSerializer,) if self.method in WRITES else ())
@@ -95,7 +110,11 @@ class Schema(AutoSchema):
             "examples": {code: self._example(found[code]) for code in sorted(found)},
         }
         words = _words(limit) if status == 429 else _MEANING[status]
-        return {"description": words, "content": {CONTENT_TYPE: content}}
+        return {
+            "description": words,
+            "content": {CONTENT_TYPE: content},
+            "x-codes": sorted(found),
+        }
 
     def _example(self, refusal: Refusal) -> dict[str, Any]:
         name = f"{refusal.status}.{refusal.code}"
@@ -149,16 +168,16 @@ def _headers(status: int, *, keyed: bool) -> list[str]:
     return found + (["Idempotent-Replayed"] if again else [])
 
 
-def _limit(path: str, method: str, *, keyed: bool) -> dict[str, Any]:
-    scope = scope_of(path, method, keyed=keyed)
-    numbers = {kind: limit_of(scope, kind) for kind in ("user", "address")} if scope else {}
-    told = {kind: number for kind, number in numbers.items() if number}
-    return {"scope": scope, "window_seconds": WINDOW_SECONDS, **told}
-
-
 def _words(limit: dict[str, Any]) -> str:
-    limits = [f"{limit[k]} a minute by {k}" for k in ("user", "address") if k in limit]
-    return f"Too many requests: {', '.join(limits)}." if limits else "Too many requests."
+    said = [_allowed(limit)] if "address" in limit else []
+    said += [_allowed(limit["attempts"])] if "attempts" in limit else []
+    return " ".join(["Too many requests.", *said])
+
+
+def _allowed(limit: dict[str, Any]) -> str:
+    numbers = [f"{limit[kind]} by {words}" for kind, words in _BY.items() if kind in limit]
+    what = limit.get("counts", "requests")
+    return f"In {limit['window_seconds']} seconds, {what}: {', '.join(numbers)}."
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -75,7 +75,9 @@ def lacks(operation: JSON) -> list[str]:
     """What the operation leaves out."""
     found = [] if operation.get("summary") else ["summary"]
     limit = operation.get("x-rate-limit", {})
-    found += [f"limit by {kind}" for kind in ("user", "address") if not limit.get(kind)]
+    signed_in = {"bearerAuth": []} in operation.get("security", ())
+    kinds = ("user", "address") if signed_in else ("address",)
+    found += [f"limit by {kind}" for kind in kinds if not limit.get(kind)]
     found += ["example" for content in shown(operation) if "example" not in content]
     wanted = {"406", "413", "429", "503"} | (
         {"400", "415"} if "requestBody" in operation else set()
