@@ -14,8 +14,8 @@ class LinkTokenField(StrictCharField):
 
 class PasswordChangeIn(StrictSerializer):
     example: ClassVar = {
-        "old_password": "correct horse battery",
-        "new_password": "staple battery horse",
+        "old_password": "correct horse battery",  # nosec B105  # an example
+        "new_password": "staple battery horse",  # nosec B105  # an example
     }
 
     old_password = PasswordField()
@@ -29,13 +29,16 @@ class PasswordResetIn(StrictSerializer):
 
 
 class PasswordResetConfirmIn(StrictSerializer):
-    example: ClassVar = {"token": "c2Ft:1vN2yq:9XhT", "new_password": "staple battery horse"}
+    example: ClassVar = {
+        "token": "c2Ft:1vN2yq:9XhT",  # nosec B105  # an example
+        "new_password": "staple battery horse",  # nosec B105  # an example
+    }
 
     token = LinkTokenField()
     new_password = PasswordField()
 
 
 class EmailVerifyIn(StrictSerializer):
-    example: ClassVar = {"token": "c2Ft:1vN2yq:9XhT"}
+    example: ClassVar = {"token": "c2Ft:1vN2yq:9XhT"}  # nosec B105  # an example
 
     token = LinkTokenField()

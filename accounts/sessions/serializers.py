@@ -19,7 +19,10 @@ class TokenField(StrictCharField):
 class CredentialsIn(StrictSerializer):
     """Exactly one of `email` and `username`; neither is checked for form, only looked up."""
 
-    example: ClassVar = {"email": "sam@example.com", "password": "correct horse battery"}
+    example: ClassVar = {
+        "email": "sam@example.com",
+        "password": "correct horse battery",  # nosec B105  # an example
+    }
 
     email = StrictCharField(required=False, max_length=EMAIL_MAX)
     username = StrictCharField(required=False, max_length=EMAIL_MAX)
@@ -39,7 +42,9 @@ class RefreshIn(StrictSerializer):
 
 
 class VerifyIn(StrictSerializer):
-    example: ClassVar = {"token": "eyJhbGciOiJIUzUxMiJ9.eyJ0eXBlIjoiYWNjZXNzIn0.c2ln"}
+    example: ClassVar = {
+        "token": "eyJhbGciOiJIUzUxMiJ9.eyJ0eXBlIjoiYWNjZXNzIn0.c2ln",  # nosec B105  # an example
+    }
 
     token = TokenField()
 

@@ -64,7 +64,10 @@ class UserOut(serializers.Serializer[Any]):
 
 
 class RegisterIn(StrictSerializer):
-    example: ClassVar = {"email": "sam@example.com", "password": "correct horse battery"}
+    example: ClassVar = {
+        "email": "sam@example.com",
+        "password": "correct horse battery",  # nosec B105  # an example
+    }
 
     email = EmailField()
     password = PasswordField()

@@ -9,7 +9,7 @@ WORDS: Final[dict[str, Any]] = {
     "action": "order.fulfil",
     "actor": "sam",
     "category": "lighting",
-    "client_secret": "pi_3PqN_secret_8kLw",
+    "client_secret": "pi_3PqN_secret_8kLw",  # nosec B105  # an example
     "currency": "USD",
     "description": "Of brass, with a linen shade.",
     "destination": "original",
@@ -28,7 +28,7 @@ WORDS: Final[dict[str, Any]] = {
     "sku": "LAMP-01",
     "slug": "desk-lamp",
     "target": "order:SK-7Q2M-4XKD",
-    "token": "USDC",
+    "token": "USDC",  # nosec B105  # a token's name
     "username": "sam",
     "last_error": None,
 }

@@ -31,7 +31,9 @@ class PayIn(StrictSerializer):
 
     example: ClassVar = {"method": "stripe"}
 
-    default_error_messages = {"token_without_crypto": "A token goes with crypto."}
+    default_error_messages = {
+        "token_without_crypto": "A token goes with crypto.",  # nosec B105  # a message
+    }
 
     method = serializers.ChoiceField(METHODS)
     token = StrictCharField(max_length=16, required=False)
