@@ -112,9 +112,16 @@ REST_FRAMEWORK: dict[str, Any] = {
     "URL_FORMAT_OVERRIDE": None,
 }
 
+# Recorded answers, which the API's document shows as examples.
+API_EXAMPLES = BASE_DIR / "postman" / "souk.postman_collection.json"
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Souk",
-    "DESCRIPTION": "A self-hosted, headless shop: catalogue, orders and payments.",
+    "DESCRIPTION": (
+        "A self-hosted, headless shop: catalogue, orders and payments.\n\n"
+        "Each refusal is a problem document (RFC 9457) with a stable `code`; every operation lists "
+        "the codes of each status. A method that a path does not have is answered with 405 and "
+        "`method_not_allowed`. `x-rate-limit` has the requests that an operation allows."
+    ),
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -129,9 +136,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
             ("orders", "Place, pay another way, cancel."),
             ("payments", "How an order is being paid."),
             ("purchases", "What the caller has bought, and in figures."),
+            ("wallet", "What the caller has with the shop, and every movement of it."),
             ("staff: catalogue", "Products, prices, pictures, stock."),
             ("staff: orders", "All orders, and their delivery."),
             ("staff: payments", "All payments, and refunds."),
+            ("staff: ledger", "Debits and credits of the whole shop."),
             ("staff: audit", "What staff did, and where money went."),
         )
     ],

@@ -46,6 +46,14 @@ def test_a_status_that_the_document_does_not_have_is_found() -> None:
     assert UndefinedStatusCode in found_by("no-such", lambda told: told.pop("404"))
 
 
+def test_a_code_that_the_document_does_not_have_is_found() -> None:
+    def other(told: Any) -> None:
+        problem = told["404"]["content"]["application/problem+json"]["schema"]
+        problem["allOf"][1]["properties"]["code"]["enum"] = ["gone"]
+
+    assert JsonSchemaError in found_by("no-such", other)
+
+
 def test_a_view_that_raises_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(slug: str) -> None:
         raise RuntimeError(slug)
