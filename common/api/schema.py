@@ -6,8 +6,10 @@ the finished document and adds what needs all of it: headers to refer to, and ex
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any, Final
 
+from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, is_list_serializer
 
@@ -15,6 +17,7 @@ from common.api.docs import Told
 from common.api.examples import example_of
 from common.api.idempotent import STORED_REFUSALS
 from common.api.problems import CONTENT_TYPE, TYPE_BASE
+from common.api.recorded import Answer, answers_of
 from common.api.refusals import WRITES, Refusal, refusals_of, refusals_of_fields
 from common.api.serializers import Problem, StrictSerializer
 from common.limits.rules import scope_of
@@ -180,31 +183,55 @@ def _allowed(limit: dict[str, Any]) -> str:
     return f"In {limit['window_seconds']} seconds, {what}: {', '.join(numbers)}."
 
 
-def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+def complete(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     """Postprocessing hook of drf-spectacular: the headers, and an example of each answer."""
     components = result.setdefault("components", {})
     components["headers"] = {
         name: {"description": text, "schema": _TEXT.get(name, _NUMBER)}
         for name, text in _HEADERS.items()
     }
-    for item in result["paths"].values():
-        for method in _METHODS & set(item):
-            _show(item[method], components.get("schemas", {}))
+    answers, schemas = answers_of(settings.API_EXAMPLES), components.get("schemas", {})
+    by_schema: dict[str, Any] = {}
+    for where, method, operation in _operations(result):
+        _record(operation, [a for a in answers if a.is_at(method, where)], by_schema)
+    for _, _, operation in _operations(result):
+        _show(operation, schemas, by_schema)
     return result
 
 
-def _show(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    body = operation.get("requestBody", {}).get("content", {})
-    for content in (*body.values(), *_answers(operation)):
-        content.setdefault("example", _shown(content["schema"], schemas))
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for where, item in document["paths"].items():
+        # In the document's order: a set's changes from run to run, and so would the examples.
+        yield from ((where, method, item[method]) for method in item if method in _METHODS)
 
 
-def _shown(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
-    own = schemas.get(schema.get("$ref", "").rpartition("/")[2], {}).get("examples")
-    return own[0] if own else example_of(schema, schemas)
+def _record(operation: dict[str, Any], answers: list[Answer], by_schema: dict[str, Any]) -> None:
+    """Show what was recorded; keep the first of each schema for those without a recording."""
+    for status, content in _answers(operation):
+        found = [answer.body for answer in answers if answer.status == status]
+        if found:
+            content["example"] = found[0]
+            by_schema.setdefault(_name(content), found[0])
+    # Schemas without a name are not each other's.
+    by_schema.pop("", None)
 
 
-def _answers(operation: dict[str, Any]) -> list[dict[str, Any]]:
-    responses = operation["responses"].items()
-    good = [response.get("content", {}) for status, response in responses if status < "300"]
-    return [content for kinds in good for content in kinds.values()]
+def _show(operation: dict[str, Any], schemas: Any, by_schema: dict[str, Any]) -> None:
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        own = schemas.get(_name(content), {}).get("examples")
+        content["example"] = own[0] if own else example_of(content["schema"], schemas)
+    for _, content in _answers(operation):
+        if "example" not in content:
+            made = example_of(content["schema"], schemas)
+            content["example"] = by_schema.get(_name(content), made)
+
+
+def _name(content: dict[str, Any]) -> str:
+    name: str = content["schema"].get("$ref", "").rpartition("/")[2]
+    return name
+
+
+def _answers(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for status, response in operation["responses"].items():
+        if status < "300":
+            yield from ((status, content) for content in response.get("content", {}).values())
