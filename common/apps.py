@@ -1,8 +1,10 @@
 """App configuration."""
 
-from celery.signals import setup_logging
+from celery.signals import setup_logging, task_prerun
 from django.apps import AppConfig
+from django.core.signals import request_started
 
+from common.db import drop_stuck_connections
 from common.logs import keep_django_logging
 
 
@@ -12,3 +14,5 @@ class CommonConfig(AppConfig):
 
     def ready(self) -> None:
         setup_logging.connect(keep_django_logging)
+        request_started.connect(drop_stuck_connections)
+        task_prerun.connect(drop_stuck_connections)

@@ -9,9 +9,10 @@ import functools
 import random
 import time
 from collections.abc import Callable
-from typing import Final, ParamSpec, TypeVar
+from contextlib import suppress
+from typing import Any, Final, ParamSpec, TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import Error, OperationalError, connection, connections, transaction
 
 from common.errors import Busy
 
@@ -58,6 +59,20 @@ def transactional(func: Callable[P, R]) -> Callable[P, R]:
         raise Busy(retry_after=1)
 
     return wrapper
+
+
+def drop_stuck_connections(**_: Any) -> None:
+    """Forget this thread's connections that wait for the end of a transaction nobody is in.
+
+    Where the server is lost between a COMMIT and the statement after it, the next `atomic` fails
+    while it is entered, and Django 5.2 never leaves it: without this, every later request of the
+    thread would be answered 500 for as long as the process lives.
+    """
+    for wrapper in connections.all(initialized_only=True):
+        if wrapper.in_atomic_block and not wrapper.atomic_blocks:
+            del connections[wrapper.alias]
+            with suppress(Error):
+                wrapper.close()
 
 
 def _pause(attempt: int) -> None:
