@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from rest_framework.test import APIClient
 
 from payments.checkout import services as checkout
@@ -60,7 +60,9 @@ def post_order(client: APIClient, lines: Mapping[str, int], **headers: str) -> A
 
 def order_of_one(*, stock: int = 1) -> Placed:
     """An unpaid order of one unit of a new product."""
-    product = ProductFactory(stock=stock)
+    # A product whose stock is there a commit before its movements is a breach to who looks then.
+    with transaction.atomic():
+        product = ProductFactory(stock=stock)
     return checkout.order_place(
         user_id=UserFactory().pk, quantities={product.slug: 1}, method="stripe"
     )

@@ -110,4 +110,4 @@ def test_every_operation_documents_its_limit(settings: Any) -> None:
         for response in responses.values():
             assert {"RateLimit-Remaining", "RateLimit-Reset"} <= set(response["headers"])
     money = told["/api/v1/orders/", "post"]["429"]["description"]
-    assert money == "Too many requests: 120 a minute by user, 600 a minute by address."
+    assert money == "Too many requests. In 60 seconds, requests: 120 by user, 600 by address."
