@@ -33,7 +33,8 @@ def to_minor(amount: Decimal, currency: str) -> int:
 
 def from_minor(minor: int, currency: str) -> Decimal:
     """1050, "USD" → `Decimal("10.50")`."""
-    return Decimal(minor).scaleb(-DECIMALS[currency])
+    # Written out: arithmetic would round the 29th digit away, and a wallet shows what it holds.
+    return Decimal(f"{minor}E-{DECIMALS[currency]}")
 
 
 def to_text(minor: int, currency: str) -> str:

@@ -98,14 +98,26 @@ def debt_collect(
     kind: str,
     about: str = "",
 ) -> Transfer:
-    """Take what a customer owes us as far as it is there; the rest is a loss of the house."""
+    """Take what a customer owes us as far as it is there; the rest is a loss of the house.
+
+    Raises ReferenceReused where the reference has collected something else.
+    """
     row = _accounts([account])[account.key]
+    losses = rules.house(Kind.LOSSES, account.currency)
     if done := selectors.transfer_by_reference(reference):
+        _check_collected(done, Entry(credit, -amount), sources={account.key, losses.key})
         return done
     there = min(row.available, amount)
-    losses = rules.house(Kind.LOSSES, account.currency)
     entries = [Entry(account, there), Entry(losses, amount - there), Entry(credit, -amount)]
     return transfer_post(reference=reference, kind=kind, entries=entries, about=about)
+
+
+def _check_collected(done: Transfer, wanted: Entry, *, sources: set[str]) -> None:
+    """How much was there then is not known any more; what it came to is."""
+    postings = done.postings.select_related("account")
+    found = {posting.account.key: -posting.signed for posting in postings}
+    if found.pop(wanted.account.key, None) != wanted.amount or not found.keys() <= sources:
+        raise ReferenceReused(f"{done.reference} stands for another transfer.")
 
 
 @transactional
