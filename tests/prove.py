@@ -1,0 +1,171 @@
+"""Loaded by `make prove` alone: runs proofs as often as they ask, and writes docs/proofs.md.
+
+A proof names its control, the test that shows what happens without the guard. The run fails when
+that test did not run or did not pass.
+"""
+
+import os
+import platform
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sizes import PROVE, SCALE
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "proofs.md"
+
+
+class Proof:
+    """A row of the page: one marked test, all its runs and parameters."""
+
+    def __init__(self, nodeid: str, marker: pytest.Mark) -> None:
+        self.what: str = marker.args[0]
+        self.size: str = marker.kwargs["size"]
+        control: str = marker.kwargs["control"]
+        self.nodeid = nodeid
+        self.control = control if "::" in control else f"{nodeid.split('::')[0]}::{control}"
+
+
+class Results:
+    """Outcomes and seconds of every test by its name without parameters."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, Counter[str]] = {}
+        self.seconds: Counter[str] = Counter()
+
+    def add(self, report: pytest.TestReport) -> None:
+        name = bare(report.nodeid)
+        self.seconds[name] += report.duration
+        if report.when == "call" or not report.passed:
+            self.outcomes.setdefault(name, Counter())[report.outcome] += 1
+
+    def runs(self, name: str) -> int:
+        return self.outcomes.get(name, Counter()).total()
+
+    def said(self, name: str) -> str:
+        """`passed`, `3 failed, 17 passed` or `did not run`."""
+        found = self.outcomes.get(name, Counter())
+        if set(found) == {"passed"}:
+            return "passed"
+        return ", ".join(f"{n} {kind}" for kind, n in sorted(found.items())) or "did not run"
+
+
+def bare(nodeid: str) -> str:
+    return nodeid.split("[")[0]
+
+
+PROOFS = pytest.StashKey[dict[str, Proof]]()
+RESULTS = pytest.StashKey[Results]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[PROOFS], config.stash[RESULTS] = {}, Results()
+
+
+def scaled(runs: int) -> int:
+    return max(1, round(runs * SCALE)) if PROVE else 1
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marker = metafunc.definition.get_closest_marker("proof")
+    runs = scaled(marker.kwargs.get("runs", 1)) if marker else 1
+    if runs > 1:
+        metafunc.fixturenames.append("proof_run")
+        metafunc.parametrize("proof_run", range(1, runs + 1))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if marker := item.get_closest_marker("proof"):
+            name = bare(item.nodeid)
+            config.stash[PROOFS].setdefault(name, Proof(name, marker))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Iterator[Any]:
+    report = yield
+    item.config.stash[RESULTS].add(report)
+    return report
+
+
+def lacking(proofs: dict[str, Proof], results: Results) -> list[str]:
+    """Proofs that prove nothing: their control did not run, or did not pass."""
+    return [
+        f"{proof.what}: control {proof.control} {results.said(proof.control)}"
+        for proof in proofs.values()
+        if results.said(proof.control) != "passed"
+    ]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    proofs, results = session.config.stash[PROOFS], session.config.stash[RESULTS]
+    if not results.outcomes:
+        return
+    if lacking(proofs, results) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    PAGE.write_text(page(proofs, results))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for line in lacking(config.stash[PROOFS], config.stash[RESULTS]):
+        terminalreporter.write_line(f"PROVES NOTHING  {line}", red=True)
+    terminalreporter.write_line(f"written: {PAGE}")
+
+
+def page(proofs: dict[str, Proof], results: Results) -> str:
+    rows = "\n".join(row(proof, results) for proof in proofs.values())
+    others = results.outcomes.keys() - proofs.keys() - {p.control for p in proofs.values()}
+    total = sum((results.outcomes[name] for name in others), Counter[str]())
+    return f"""# Proofs
+
+Written by `make prove`; not edited by hand. Each proof stands beside its control: the same test
+with the guard taken out, which has to find the harm. {_scale()}
+
+{_machine()}
+
+| what | size | runs | outcome | seconds | the control that fails without the guard |
+| --- | --- | --- | --- | --- | --- |
+{rows}
+
+Tests of the same folders with no row of their own, other controls among them: {_words(total)}.
+"""
+
+
+def row(proof: Proof, results: Results) -> str:
+    name = proof.nodeid
+    cells = (
+        f"{proof.what}<br>`{name.split('::')[-1]}`",
+        proof.size,
+        str(results.runs(name)),
+        results.said(name),
+        f"{results.seconds[name]:.1f}",
+        f"`{proof.control}`: {results.said(proof.control)}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _words(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{n} {kind}" for kind, n in sorted(outcomes.items())) or "none"
+
+
+def _scale() -> str:
+    if SCALE == 1:
+        return "All sizes are full sizes."
+    return (
+        f"This run took {SCALE:g} of the full sizes (`PROVE_SCALE`), "
+        "and never less than `make test` does; the sizes below are those that ran."
+    )
+
+
+def _machine() -> str:
+    mysql, redis = (os.environ.get(f"TEST_{kind}_VERSION", "?") for kind in ("MYSQL", "REDIS"))
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {os.cpu_count()} processors "
+        f"({platform.machine()}), Python {platform.python_version()}, MySQL {mysql}, Redis {redis}."
+    )
