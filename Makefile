@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 PORT ?= 8000
-WORKERS ?= 2
+WORKERS ?= 3
 CASES ?= 11000
 PYTEST_ARGS ?=
 UV ?= $(shell command -v uv || echo .cache/uv/bin/uv)

@@ -19,6 +19,22 @@ from tests.factories.users import StaffFactory, UserFactory, client_for
 SECRET = "whsec_tests"
 
 
+# They try the whole document or the whole shop many times over, and cover no line that the other
+# tests do not; measured, they would take half as long again.
+UNMEASURED = (
+    *(f"tests/{folder}/" for folder in ("e2e", "faults", "fuzz", "races")),
+    *(f"tests/api/test_{name}." for name in ("access", "login_timing", "mass_assignment", "size")),
+    *(f"tests/api/test_{name}." for name in ("probes", "query_budgets", "throttle_login")),
+    "tests/services/test_ledger_machine.",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.startswith(UNMEASURED):
+            item.add_marker("no_cover")
+
+
 @pytest.fixture(autouse=True)
 def _empty_cache() -> Iterator[None]:
     cache.clear()

@@ -4,9 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.db.models.functions import Now
-from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from payments.checkout.services import order_expire, orders_expire
@@ -277,35 +275,6 @@ def test_an_unknown_query_parameter_or_value_is_a_400_that_names_it(
     answer = api.get(path, query)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"] == field
-
-
-@pytest.mark.parametrize(
-    "path", [ORDERS, "/api/v1/payments/", f"{STAFF}orders/", f"{STAFF}payments/"]
-)
-def test_a_list_costs_as_many_queries_for_thirty_rows_as_for_one(
-    api: Any, staff_api: Any, path: str, settings: Any
-) -> None:
-    settings.STRIPE_API_BASE = "http://127.0.0.1:1"
-    for number in range(2):
-        ProductFactory(slug=f"p{number}", stock=100)
-    client = staff_api if "admin" in path else api
-
-    def queries() -> int:
-        client.get(path)  # warms the session's cache
-        with CaptureQueriesContext(connection) as found:
-            assert client.get(path, {"page_size": 100}).status_code == 200
-        return len(found)
-
-    place_fast(api, 1)
-    one = queries()
-    place_fast(api, 29)
-    assert len(client.get(path, {"page_size": 100}).json()["results"]) == 30
-    assert queries() == one
-
-
-def place_fast(api: Any, count: int) -> None:
-    for _ in range(count):
-        place(api, ("p0", 1), ("p1", 1))
 
 
 def test_staff_filter_all_orders(api: Any, staff_api: Any, lamp: Any, drain: Any) -> None:

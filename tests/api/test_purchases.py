@@ -4,8 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from shop.orders.models import Order, OrderLine
@@ -116,23 +114,3 @@ def test_a_stranger_sees_nothing_of_it_and_nobody_is_401(
         body = client.get(BASE + path).json()
         assert body.get("results", []) == []
         assert body.get("orders", 0) == 0
-
-
-@pytest.mark.parametrize("path", ["", "items/", "summary/"])
-def test_thirty_purchases_cost_as_many_queries_as_one(
-    api: Any, drain: Any, path: str, customer: Any
-) -> None:
-    for number in range(6):
-        ProductFactory(slug=f"p{number}", stock=50)
-
-    def queries() -> int:
-        api.get(BASE + path)
-        with CaptureQueriesContext(connection) as found:
-            assert api.get(BASE + path).status_code == 200
-        return len(found)
-
-    buy(api, drain, ("p0", 1))
-    one = queries()
-    for _ in range(5):
-        buy(api, drain, *((f"p{number}", 1) for number in range(6)))
-    assert queries() == one

@@ -7,7 +7,6 @@ the same keys. However it was killed, it ends as one run that nobody disturbed.
 
 import inspect
 import json
-import os
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -35,14 +34,15 @@ from tests.factories.users import StaffFactory, UserFactory, client_for
 from tests.faults.forked import POINTS, PROVIDER_CALLS, Kill, run_forked
 from tests.faults.test_webhook_away import send
 from tests.races.parallel import post_order
+from tests.sizes import PROVE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
 # They read, and nothing of this script calls them.
 NOT_ON_THE_WAY = {"retrieve_dispute"}
-# Commits, claims and the like are many: every fourth visit, or every one with FAULT_EVERY_VISIT=1.
+# Commits, claims and the like are many: every eighth visit, or every one in `make prove`.
 FEW = 3
-STEP = 1 if os.environ.get("FAULT_EVERY_VISIT") else 4
+STEP = 1 if PROVE else 8
 DONE = ("partially_refunded", 1000, 600, "cancelled", (9, 0))
 
 
