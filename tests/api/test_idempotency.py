@@ -40,6 +40,11 @@ def order(client: Any, key: str | None = "key-1", body: Any = BODY) -> Any:
     return post(client, ORDERS, body, key=key)
 
 
+@pytest.mark.proof(
+    "An Idempotency-Key again",
+    size="3 calls",
+    control="tests/races/test_one_key.py::test_control_without_the_claim_every_call_makes_an_order",
+)
 def test_the_same_key_and_body_give_the_same_order_again(api: Any) -> None:
     first, again = order(api), order(api)
     assert (first.status_code, again.status_code) == (201, 201)

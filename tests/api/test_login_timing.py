@@ -1,10 +1,9 @@
-"""Known and unknown addresses cost the same time: the medians of LOGIN_TRIES calls of each.
+"""Known and unknown addresses cost the same time: the medians of TRIES calls of each.
 
 The processor's time, as other tests run beside; benchmarks/login_timing.py takes a stopwatch to a
 running shop.
 """
 
-import os
 import statistics
 import time
 from typing import Any
@@ -14,10 +13,11 @@ from rest_framework.test import APIClient
 
 from accounts.users import backends
 from tests.factories.users import UserFactory
+from tests.sizes import sized
 
 pytestmark = pytest.mark.django_db
 
-TRIES = int(os.environ.get("LOGIN_TRIES", "15"))
+TRIES = sized(15, 200)
 APART_MS = 10.0
 CALLS = {"token/": ({"password": "not-the-password"}, 401), "password/reset/": ({}, 204)}
 
@@ -50,6 +50,11 @@ def apart(path: str) -> float:
     return abs(registered - others)
 
 
+@pytest.mark.proof(
+    "Known and unknown addresses by the clock",
+    size=f"medians of {TRIES} tries",
+    control="test_control_without_the_spare_hash_the_medians_are_far_apart",
+)
 @pytest.mark.parametrize("path", CALLS)
 def test_known_and_unknown_addresses_take_the_same_time(path: str, record_property: Any) -> None:
     found = apart(path)

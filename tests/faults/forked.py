@@ -28,6 +28,7 @@ PROVIDER_CALLS = (
     "cancel_intent",
     "create_refund",
     "retrieve_refund",
+    "retrieve_dispute",
 )
 POINTS: dict[str, tuple[Any, str]] = {
     **{name: (gateway, name) for name in PROVIDER_CALLS},

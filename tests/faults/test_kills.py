@@ -20,11 +20,12 @@ from tests.factories.shop import ProductFactory
 from tests.factories.users import StaffFactory
 from tests.faults.conftest import Customer
 from tests.faults.processes import Shop, wait_until
+from tests.sizes import sized
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
 SETTLED_WITHIN = 60.0
-IN_FLIGHT = 5
+IN_FLIGHT = sized(5, 20)
 # Nothing is sent again and nothing is asked for; leases and waits shorter than a control waits.
 NO_SWEEP = {"FAULT_NO_BEAT": "outbox,stripe-poll,stripe-reconcile", "FAULT_QUICK": "1"}
 
@@ -65,6 +66,11 @@ def kill_the_worker(shop: Shop, customer: Customer, tmp_path: Path) -> None:
     assert statuses()["pending_payment"] > 0
 
 
+@pytest.mark.proof(
+    "SIGKILL of the worker",
+    size=f"{IN_FLIGHT} payments in flight",
+    control="test_control_without_sweep_and_poll_a_killed_workers_payment_stays_unsettled",
+)
 def test_a_worker_killed_between_stripes_answer_and_our_commit(
     shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path
 ) -> None:
@@ -108,6 +114,11 @@ def pay_and_flush(shop: Shop, customer: Customer, redis_server: Any) -> None:
     assert broker.dbsize() == 0
 
 
+@pytest.mark.proof(
+    "FLUSHALL of Redis",
+    size=f"{IN_FLIGHT} payments in flight",
+    control="test_control_without_sweep_and_poll_a_flushed_payment_stays_unsettled",
+)
 def test_a_flushed_redis_loses_no_payment(
     shop: Shop, customer: Customer, stripe_world: StripeSandbox, redis_server: Any
 ) -> None:
@@ -143,6 +154,11 @@ def kill_the_web_process(
     return payment
 
 
+@pytest.mark.proof(
+    "SIGKILL of the web process",
+    size="1 charge",
+    control="test_control_without_sweep_and_poll_a_killed_web_process_leaves_a_charge_unsettled",
+)
 def test_a_web_process_killed_between_charge_and_commit(
     shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path
 ) -> None:
@@ -184,6 +200,11 @@ def sell_without_redis(
     assert len(stripe_world.charges()) == 4
 
 
+@pytest.mark.proof(
+    "Redis killed in a sale",
+    size="3 orders without it",
+    control="test_control_without_sweep_and_poll_what_redis_missed_stays_unsettled",
+)
 def test_without_redis_the_shop_sells_and_catches_up(
     shop: Shop, customer: Customer, stripe_world: StripeSandbox, redis_server: Any
 ) -> None:
@@ -213,6 +234,12 @@ def test_control_without_sweep_and_poll_what_redis_missed_stays_unsettled(
     assert statuses() == {"paid": 2, "pending_payment": 3}
 
 
+@pytest.mark.proof(
+    "SIGKILL around a refund",
+    size="3 points",
+    control="tests/faults/test_tasks_repeat.py"
+    "::test_control_without_our_idempotency_key_a_crash_pays_back_twice",
+)
 @pytest.mark.parametrize("point", ["create_refund:before", "create_refund:after", "finish:before"])
 def test_a_worker_killed_around_a_refund_pays_back_once(
     shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path, point: str

@@ -133,6 +133,11 @@ def confirmed(buyers: list[Buyer]) -> int:
     return sum(len(buyer.confirmed) for buyer in buyers)
 
 
+@pytest.mark.proof(
+    "SIGKILL of MySQL",
+    size=f"{BUYERS} buyers at work",
+    control="test_control_without_sweep_and_poll_payments_of_the_sale_stay_unsettled",
+)
 def test_mysql_killed_in_the_middle_of_a_sale(
     own_shop: Shop, mysql_server: Any, redis_server: Any, stripe_world: StripeSandbox
 ) -> None:

@@ -53,6 +53,12 @@ def claim_without_done(message_id: int) -> OutboxMessage | None:
     return OutboxMessage.objects.get(pk=message_id)
 
 
+@pytest.mark.proof(
+    "One task, many workers",
+    size="8 in parallel",
+    control="test_control_without_the_lease_workers_run_it_together",
+    runs=20,
+)
 def test_a_message_given_to_eight_workers_runs_once(runs: Runs) -> None:
     row = message()
     assert in_parallel([worker(row)] * 8) == [None] * 8
@@ -69,6 +75,11 @@ def test_control_without_the_lease_workers_run_it_together(
     assert len(runs) > 1
 
 
+@pytest.mark.proof(
+    "A task that is done comes again",
+    size="twice",
+    control="test_control_without_the_look_at_done_it_runs_again",
+)
 def test_a_message_that_comes_again_when_it_is_done_is_left_alone(runs: Runs) -> None:
     row = message()
     worker(row)()

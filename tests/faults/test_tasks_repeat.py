@@ -86,6 +86,11 @@ def ended(sandbox: Any, task: str, how: str, drain: Any) -> Any:
     return case.state()
 
 
+@pytest.mark.proof(
+    "Tasks twice, in parallel, late",
+    size=f"{len(CASES)} tasks, 5 ways",
+    control="test_control_a_capture_that_is_not_recognised_counts_twice",
+)
 @pytest.mark.parametrize("task", registered())
 def test_a_tasks_body_again_or_late_changes_nothing(sandbox: Any, drain: Any, task: str) -> None:
     assert task in CASES, f"{task} needs a case in task_cases.py"

@@ -51,6 +51,11 @@ def is_a_clean_503(answer: Any) -> bool:
     return int(answer.headers["Retry-After"]) >= 1
 
 
+@pytest.mark.proof(
+    "Events while MySQL is away",
+    size="1 event",
+    control="test_control_without_the_translation_it_is_500",
+)
 def test_an_event_without_mysql_is_503_and_stored_when_it_comes_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

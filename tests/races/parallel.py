@@ -1,5 +1,6 @@
 """Threads with database connections of their own, and the people and goods of the races."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -15,6 +16,8 @@ from payments.intake import services as machine
 from payments.intake.locks import Locked
 from payments.intake.models import Payment
 from payments.intake.services import Capture
+from shop.inventory import services as inventory
+from shop.inventory.models import Stock
 from shop.orders import locks as order_locks
 from shop.orders.models import Order
 from tests.factories.shop import ProductFactory
@@ -93,3 +96,16 @@ def remove_payment_lock(monkeypatch: Any) -> None:
         "open_payment",
         lambda order: Payment.objects.filter(open_for=order.pk).first(),
     )
+
+
+def read_before_the_write(monkeypatch: Any) -> None:
+    """Units are taken on the word of what was read a moment ago: the guard of all stock."""
+
+    def take(product_id: int, quantity: int) -> bool:
+        row = Stock.objects.get(pk=product_id)
+        if row.available < quantity:
+            return False
+        time.sleep(0.05)
+        return Stock.objects.filter(pk=product_id).update(held=row.held + quantity) == 1
+
+    monkeypatch.setattr(inventory, "_take", take)

@@ -64,12 +64,24 @@ def _hold_in_given_order(order: Order) -> None:
     inventory.holds_create(Units(line.product_id, line.pk, line.quantity) for line in lines)
 
 
+@pytest.mark.proof(
+    "Two products in opposite order",
+    size=f"{2 * PAIRS} buyers, {ROUNDS} orders each",
+    control="test_control_without_order_and_retry_deadlocks_reach_the_buyer",
+    runs=20,
+)
 def test_orders_of_two_products_in_opposite_order_all_succeed(seen: list[int]) -> None:
     assert crossing() == {201: 2 * PAIRS * ROUNDS}
     assert seen == []
     assert invariants.breaches() == []
 
 
+@pytest.mark.proof(
+    "Deadlocks are run again",
+    size=f"{2 * PAIRS} buyers, {ROUNDS} orders each",
+    control="test_control_without_order_and_retry_deadlocks_reach_the_buyer",
+    runs=20,
+)
 def test_deadlocks_are_run_again_until_they_succeed(
     seen: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +163,11 @@ def place_while_held(monkeypatch: pytest.MonkeyPatch) -> int:
     return Order.objects.count()
 
 
+@pytest.mark.proof(
+    "A row held past the lock wait",
+    size="1205 once, then free",
+    control="test_control_run_again_without_a_rollback_the_first_attempt_stays",
+)
 def test_a_lock_wait_timeout_rolls_the_whole_transaction_back(
     seen: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

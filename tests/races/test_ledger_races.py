@@ -42,6 +42,12 @@ def cached_and_summed(ref: AccountRef) -> tuple[int, int]:
     return account.balance, sides["credit"] - sides.get("debit", 0)
 
 
+@pytest.mark.proof(
+    "One wallet, many debits",
+    size="100 in parallel, money for 50",
+    control="test_control_without_the_lock_the_cache_and_the_postings_part",
+    runs=20,
+)
 def test_of_100_debits_of_10_from_500_exactly_50_go_through() -> None:
     ref = wallet_of(500)
     assert rush(ref, calls=100, amount=10) == {"Transfer": 50, "InsufficientFunds": 50}

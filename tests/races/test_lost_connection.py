@@ -49,6 +49,11 @@ def readings() -> list[int]:
     return [client.get("/api/v1/products/").status_code for _ in range(3)]
 
 
+@pytest.mark.proof(
+    "A connection lost between two transactions",
+    size="3 requests after it",
+    control="test_control_without_it_the_thread_never_answers_again",
+)
 def test_the_next_request_of_the_thread_has_a_new_connection() -> None:
     assert after_losing_it(readings) == [200, 200, 200]
 

@@ -41,6 +41,12 @@ def winners_of_one_link() -> list[int]:
     return won
 
 
+@pytest.mark.proof(
+    "One link to a new password",
+    size=f"{PARALLEL} in parallel, 3 rounds",
+    control="test_control_without_the_condition_several_win",
+    runs=20,
+)
 def test_one_of_twenty_that_use_a_link_wins() -> None:
     for _ in range(3):
         assert len(winners_of_one_link()) == 1
@@ -96,6 +102,12 @@ def living_after_a_sign_in_met_a_change(monkeypatch: pytest.MonkeyPatch) -> tupl
     return RefreshFamily.objects.filter(user=user, revoked_at=None).count(), outcome[0]
 
 
+@pytest.mark.proof(
+    "A sign-in meets a change of password",
+    size="1 of each",
+    control="test_control_without_the_comparison_under_the_lock_it_does",
+    runs=20,
+)
 def test_no_session_starts_by_a_password_that_was_changed_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -63,6 +63,12 @@ def outcome(missed: list[Placed]) -> list[tuple[Any, ...]]:
     ]
 
 
+@pytest.mark.proof(
+    "Reconciliation by several at once",
+    size=f"{PARALLEL} workers, 6 payments",
+    control="test_control_without_the_payments_lock_they_get_in_each_others_way",
+    runs=20,
+)
 def test_several_at_once_mend_everything_once(sandbox: Any) -> None:
     missed, results = at_once()
     assert [type(result) for result in results] == [Report] * PARALLEL

@@ -57,6 +57,12 @@ def living_after_parallel_refreshes() -> tuple[int, int, set[type]]:
     return len(results) - len(refusals), living, set(refusals)
 
 
+@pytest.mark.proof(
+    "Refreshes of one token",
+    size=f"{PARALLEL} in parallel, 10 rounds",
+    control="test_control_without_the_conditional_update_several_refreshes_win",
+    runs=20,
+)
 def test_one_of_ten_refreshes_wins_and_no_family_is_left_alive() -> None:
     for _ in range(10):
         assert living_after_parallel_refreshes() == (1, 0, {TokenReused})
@@ -95,6 +101,12 @@ def living_after_sign_in_meets_deactivation(monkeypatch: pytest.MonkeyPatch) -> 
     return RefreshFamily.objects.filter(user=user, revoked_at=None).count()
 
 
+@pytest.mark.proof(
+    "A sign-in meets a deactivation",
+    size="1 of each",
+    control="test_control_without_the_lock_the_session_survives",
+    runs=20,
+)
 def test_no_session_survives_a_deactivation_that_meets_a_sign_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

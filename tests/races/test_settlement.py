@@ -1,4 +1,4 @@
-"""Webhook, confirm call and poll meet at one payment; refunds and keys meet at another."""
+"""Webhook, confirm call and poll meet at one payment; refunds meet at another."""
 
 import random
 import time
@@ -10,8 +10,6 @@ import pytest
 from django.db import IntegrityError
 from django.test import Client
 
-from common import db
-from common.idempotency import services as keys
 from config import invariants
 from payments.checkout import services as checkout
 from payments.checkout.services import Placed
@@ -26,15 +24,12 @@ from payments.stripe.models import WebhookEvent
 from shop.inventory.models import StockMovement
 from shop.models import Order
 from shop.orders import services as orders
-from tests.factories.shop import ProductFactory
-from tests.factories.users import UserFactory, client_for
+from tests.factories.users import client_for
 from tests.races.parallel import (
-    buyers,
     capture_of,
     in_parallel,
     order_of_one,
     paid_order,
-    post_order,
     quiet,
     remove_payment_lock,
 )
@@ -92,6 +87,12 @@ def captures(placed: Placed) -> int:
     return placed.payment.events.filter(kind="captured").count()
 
 
+@pytest.mark.proof(
+    "Webhook, confirm and poll of one payment",
+    size="20 in parallel, 3 rounds",
+    control="test_control_without_lock_and_unique_key_money_counts_twice",
+    runs=20,
+)
 def test_webhook_confirm_and_poll_settle_a_payment_once(sandbox: Any, drain: Any) -> None:
     for _ in range(3):
         placed = order_of_one()
@@ -124,6 +125,12 @@ def twenty_captures(monkeypatch: pytest.MonkeyPatch) -> tuple[Placed, list[Any]]
     )
 
 
+@pytest.mark.proof(
+    "One capture told by many",
+    size=f"{PARALLEL} in parallel",
+    control="test_control_without_lock_and_unique_key_money_counts_twice",
+    runs=20,
+)
 @pytest.mark.usefixtures("no_stripe")
 def test_one_of_twenty_captures_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     placed, results = twenty_captures(monkeypatch)
@@ -183,6 +190,12 @@ def twenty_refunds(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return in_parallel([refund] * PARALLEL)
 
 
+@pytest.mark.proof(
+    "Refunds of 60 %",
+    size=f"{PARALLEL} in parallel",
+    control="test_control_without_the_payment_lock_several_refunds_are_taken",
+    runs=20,
+)
 @pytest.mark.usefixtures("no_stripe")
 def test_one_of_twenty_refunds_of_sixty_percent_is_taken(
     monkeypatch: pytest.MonkeyPatch,
@@ -204,71 +217,6 @@ def test_control_without_the_payment_lock_several_refunds_are_taken(
     assert any("reserved" in line for line in invariants.breaches())
 
 
-def same_key() -> tuple[list[Any], int]:
-    """Fifty calls of one customer with one key at once; the answers, and the orders made."""
-    product, user = ProductFactory(stock=100), UserFactory()
-    clients = [quiet(client_for(user)) for _ in range(50)]
-    answers = in_parallel(
-        [
-            lambda c=client: post_order(c, {product.slug: 1}, **{"Idempotency-Key": "once"})
-            for client in clients
-        ]
-    )
-    assert errors(answers) == []
-    return answers, Order.objects.count()
-
-
-@pytest.mark.usefixtures("no_stripe")
-def test_fifty_calls_with_one_key_make_one_order() -> None:
-    answers, made_orders = same_key()
-    made = [a for a in answers if a.status_code == 201]
-    refused = [a for a in answers if a.status_code != 201]
-    assert made_orders == 1
-    assert len({a.json()["number"] for a in made}) == 1
-    assert sum("Idempotent-Replayed" not in a.headers for a in made) == 1
-    assert {(a.status_code, a.json()["code"]) for a in refused} <= {(409, "idempotency_key_in_use")}
-    assert all("Retry-After" in a.headers for a in refused)
-    assert invariants.breaches() == []
-
-
-def same_key_refused() -> Counter[int]:
-    """Each refusal is one that is not stored: it lets the key go while others wait to insert it."""
-    user = UserFactory()
-    clients = [quiet(client_for(user)) for _ in range(50)]
-    answers = in_parallel(
-        [
-            lambda c=client: post_order(c, {"missing": 1}, **{"Idempotency-Key": "once"})
-            for client in clients
-        ]
-    )
-    assert errors(answers) == []
-    assert Order.objects.count() == 0
-    return Counter(answer.status_code for answer in answers)
-
-
-@pytest.mark.usefixtures("no_stripe")
-def test_fifty_calls_with_one_key_that_are_refused_are_never_5xx() -> None:
-    for _ in range(2):
-        assert set(same_key_refused()) <= {400, 409}
-
-
-@pytest.mark.usefixtures("no_stripe")
-def test_control_without_retry_the_key_itself_deadlocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "ATTEMPTS", 1)
-    assert any(503 in same_key_refused() for _ in range(8))
-
-
-@pytest.mark.usefixtures("no_stripe")
-def test_control_without_the_claim_every_call_makes_an_order(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    begin = keys.begin
-    numbers = iter(range(1000))
-    monkeypatch.setattr(keys, "begin", lambda **kw: begin(**{**kw, "key": f"k{next(numbers)}"}))
-    _, made_orders = same_key()
-    assert made_orders == 50
-
-
 def two_confirms(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Placed, list[Any]]:
     """One card is confirmed twice at once, while Stripe is slow."""
     placed = order_of_one()
@@ -284,6 +232,12 @@ def two_confirms(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Placed,
     return placed, answers
 
 
+@pytest.mark.proof(
+    "Two confirmations of one payment",
+    size="2 in parallel",
+    control="test_control_without_the_payment_lock_the_second_confirm_is_an_error",
+    runs=20,
+)
 def test_two_confirms_at_once_charge_once(
     sandbox: Any, drain: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -332,6 +286,12 @@ def pay_cancel_expire() -> tuple[Placed, dict[str, bool]]:
     return placed, dict(zip(("paid", "cancelled", "expired"), results, strict=True))
 
 
+@pytest.mark.proof(
+    "Pay, cancel and expire",
+    size="3 in parallel, 20 rounds",
+    control="test_control_without_locks_two_of_them_win",
+    runs=20,
+)
 def test_exactly_one_of_pay_cancel_and_expire_wins(sandbox: Any, drain: Any) -> None:
     winners: Counter[str] = Counter()
     for _ in range(20):
@@ -361,36 +321,3 @@ def test_control_without_locks_two_of_them_win(
     monkeypatch.setattr(orders, "_move", slowly)
     remove_payment_lock(monkeypatch)
     assert any(sum(pay_cancel_expire()[1].values()) > 1 for _ in range(20))
-
-
-def late_money_meets_next_buyer() -> tuple[Placed, list[Any]]:
-    """Stripe's money, the cancellation, and the next buyer of the only unit, at once."""
-    placed = order_of_one()
-    slug = placed.order.lines.get().product.slug
-    rival = buyers(1)[0]
-    capture = capture_of(placed.payment)
-    results = in_parallel(
-        [
-            lambda: machine.payment_settle(payment_id=placed.payment.pk, capture=capture),
-            lambda: checkout.order_cancel(order_id=placed.order.pk, actor_id=placed.order.user_id),
-            lambda: [post_order(rival, {slug: 1}).status_code for _ in range(4)],
-        ]
-    )
-    return placed, results
-
-
-@pytest.mark.usefixtures("no_stripe")
-def test_late_money_gets_the_unit_or_goes_back() -> None:
-    ends: Counter[str] = Counter()
-    for _ in range(20):
-        placed, (settled, cancelled, rivals) = late_money_meets_next_buyer()
-        assert settled is True
-        assert not isinstance(cancelled, Exception) or cancelled.code == "invalid_transition"
-        assert set(rivals) <= {201, 409}
-        placed.order.refresh_from_db()
-        placed.payment.refresh_from_db()
-        got_it = placed.order.status == "paid"
-        assert got_it == (201 not in rivals)
-        assert placed.payment.refund_pending == (0 if got_it else placed.payment.captured)
-        ends[placed.order.status] += 1
-        assert invariants.breaches() == []

@@ -1,6 +1,5 @@
 """Many buyers of few units, each guard with the control that lacks it."""
 
-import time
 from collections import Counter
 from typing import Any
 
@@ -11,9 +10,12 @@ from shop.inventory import services as inventory
 from shop.inventory.models import Stock
 from shop.models import Order
 from tests.factories.shop import ProductFactory
-from tests.races.parallel import buyers, in_parallel, post_order
+from tests.races.parallel import buyers, in_parallel, post_order, read_before_the_write
+from tests.sizes import sized
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_stripe")]
+
+BUYERS, UNITS = sized(50, 300), sized(20, 120)
 
 
 def rush(*, stock: int, quantities: list[int]) -> tuple[Counter[int], Stock]:
@@ -32,6 +34,12 @@ def rush(*, stock: int, quantities: list[int]) -> tuple[Counter[int], Stock]:
     return Counter(a.status_code for a in answers), Stock.objects.get(pk=product.pk)
 
 
+@pytest.mark.proof(
+    "Flash sale: the last unit",
+    size="200 buyers, 1 unit",
+    control="test_control_a_read_before_the_write_sells_the_last_unit_often",
+    runs=20,
+)
 def test_one_of_200_buyers_gets_the_last_unit() -> None:
     statuses, stock = rush(stock=1, quantities=[1] * 200)
     assert statuses == {201: 1, 409: 199}
@@ -40,27 +48,25 @@ def test_one_of_200_buyers_gets_the_last_unit() -> None:
     assert invariants.breaches() == []
 
 
-def test_20_units_meet_50_buyers_of_one_to_three() -> None:
-    wanted = [1 + number % 3 for number in range(50)]
-    statuses, stock = rush(stock=20, quantities=wanted)
+@pytest.mark.proof(
+    "Flash sale: mixed quantities",
+    size=f"{BUYERS} buyers of 1-3, {UNITS} units",
+    control="test_control_a_read_before_the_write_sells_the_last_unit_often",
+    runs=20,
+)
+def test_few_units_meet_many_buyers_of_one_to_three() -> None:
+    wanted = [1 + number % 3 for number in range(BUYERS)]
+    statuses, stock = rush(stock=UNITS, quantities=wanted)
     assert set(statuses) == {201, 409}
     # The last one refused wanted at most three: more than two units cannot be left over.
-    assert 18 <= stock.held <= 20
+    assert UNITS - 2 <= stock.held <= UNITS
     assert invariants.breaches() == []
-
-
-def _read_then_write(product_id: int, quantity: int) -> bool:
-    row = Stock.objects.get(pk=product_id)
-    if row.available < quantity:
-        return False
-    time.sleep(0.05)
-    return Stock.objects.filter(pk=product_id).update(held=row.held + quantity) == 1
 
 
 def test_control_a_read_before_the_write_sells_the_last_unit_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(inventory, "_take", _read_then_write)
+    read_before_the_write(monkeypatch)
     statuses, _ = rush(stock=1, quantities=[1] * 30)
     assert statuses[201] > 1
     assert any("live holds" in line for line in invariants.breaches())

@@ -60,6 +60,12 @@ def outcome(placed: Placed) -> tuple[Any, ...]:
 ONE_BUYS_ONE_GOES_BACK = ("paid", 1, [("review", 1000, 1000), ("succeeded", 1000, 0)])
 
 
+@pytest.mark.proof(
+    "Two payments of one order",
+    size=f"2 in parallel, {ROUNDS} rounds",
+    control="test_control_without_locks_both_buy_or_the_money_of_one_is_lost",
+    runs=20,
+)
 def test_one_of_two_payments_buys_and_the_other_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     slow_moves(monkeypatch)
     first_won: Counter[bool] = Counter()
@@ -104,6 +110,12 @@ def is_clean(placed: Placed, results: list[Any]) -> bool:
     return paid and results == [True, "cancelled" if late else "invalid_transition"]
 
 
+@pytest.mark.proof(
+    "Money meets a cancellation",
+    size=f"2 in parallel, {ROUNDS} rounds",
+    control="test_control_without_locks_money_and_cancellation_deadlock",
+    runs=20,
+)
 def test_money_that_meets_a_cancellation_buys_once(monkeypatch: pytest.MonkeyPatch) -> None:
     slow_moves(monkeypatch)
     monkeypatch.setattr(db, "ATTEMPTS", 1)

@@ -36,6 +36,13 @@ def pay(client: Any, slug: str) -> Any:
     return client.post("/api/v1/orders/", body, format="json")
 
 
+@pytest.mark.proof(
+    "One wallet, many orders",
+    size="40 in parallel, money for 10",
+    control="tests/races/test_ledger_races.py"
+    "::test_control_without_the_lock_the_cache_and_the_postings_part",
+    runs=20,
+)
 def test_of_40_orders_of_10_from_100_exactly_10_are_paid() -> None:
     product, user = ProductFactory(stock=100, list_price=1000), rich(10_000)
     client = quiet(client_for(user))
@@ -47,6 +54,13 @@ def test_of_40_orders_of_10_from_100_exactly_10_are_paid() -> None:
     assert (stock.on_hand, stock.held) == (90, 0)
 
 
+@pytest.mark.proof(
+    "Refunds of 60 % into the wallet",
+    size="20 in parallel",
+    control="tests/races/test_settlement.py"
+    "::test_control_without_the_payment_lock_several_refunds_are_taken",
+    runs=20,
+)
 def test_refunds_into_the_wallet_stay_within_what_came_in() -> None:
     payment = paid_order().payment
 
@@ -118,6 +132,12 @@ def slow_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invariants, "CHECKS", tuple(waiting(c) for c in invariants.CHECKS))
 
 
+@pytest.mark.proof(
+    "Invariants checked in the middle of a sale",
+    size="5 checks, 3 buyers",
+    control="test_control_without_the_snapshot_they_look_like_breaches",
+    runs=20,
+)
 @pytest.mark.usefixtures("busy")
 def test_payments_under_way_are_no_breach(monkeypatch: pytest.MonkeyPatch) -> None:
     slow_down(monkeypatch)

@@ -21,10 +21,16 @@ from payments.stripe.models import WebhookEvent
 from payments.stripe.services import intents, webhooks
 from tests.factories.shop import ProductFactory
 from tests.factories.users import UserFactory
+from tests.sizes import PROVE, sized
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(3600 if PROVE else 120),
+]
 
-PAYMENTS = 20
+EVENTS = sized(60, 1_000)
+# Each payment has three events at least.
+PAYMENTS = -(-EVENTS // 3)
 Event = tuple[bytes, str]
 
 
@@ -133,6 +139,11 @@ def storm(sandbox: Any, drain: Any, count: int) -> tuple[list[tuple[Any, ...]], 
     return outcome(placed), len(events)
 
 
+@pytest.mark.proof(
+    "Webhook storm",
+    size=f"{EVENTS:,} events or more, each 1-5 times, shuffled, 20 in parallel",
+    control="test_control_without_the_events_key_each_delivery_is_stored",
+)
 def test_a_storm_of_events_ends_as_one_delivery_in_order(sandbox: Any, drain: Any) -> None:
     expected = in_order(sandbox, drain)
     assert set(expected) == {("succeeded", "", 1000, "paid", 1, 1)}
@@ -194,6 +205,12 @@ def early_events(sandbox: Any, drain: Any) -> list[tuple[Any, ...]]:
     return outcome(placed)
 
 
+@pytest.mark.proof(
+    "Events before the order's commit",
+    size="3 payments",
+    control="test_control_without_patience_early_events_are_lost",
+    runs=20,
+)
 def test_events_that_come_before_the_orders_commit_wait_for_it(sandbox: Any, drain: Any) -> None:
     assert early_events(sandbox, drain) == [("succeeded", "", 1000, "paid", 1, 1)] * 3
     assert invariants.breaches() == []
