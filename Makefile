@@ -32,7 +32,7 @@ run: .venv/.embedded ## the shop on 127.0.0.1:PORT: SQLite, own worker, Stripe s
 
 test: .venv/.full ## everything: the checks, then all tests on real MySQL and Redis, with coverage
 	@$(MAKE) check
-	@$(PY) .ci/servers.py run -- $(PY) -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	@$(PY) .ci/servers.py run -- $(PY) -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 test-fast: .venv/.full ## the unit tests alone; no server
 	@$(PY) -m pytest tests/unit $(PYTEST_ARGS)
@@ -87,9 +87,12 @@ advisories: ## known holes in the packages, by pip-audit, where advisories can b
 fuzz: .venv/.full ## at most CASES made-up calls, about 10,000, against the whole OpenAPI document
 	@FUZZ_CASES=$(CASES) $(PY) .ci/servers.py run -- $(PY) -m pytest tests/fuzz -n $(WORKERS) --timeout 3600 $(PYTEST_ARGS)
 
+PROOFS := tests/races tests/faults tests/services/test_ledger_machine.py tests/e2e/test_restore.py
+PROOFS := $(PROOFS) $(addprefix tests/api/test_,webhooks.py idempotency.py throttle_login.py login_timing.py)
+
 # One process: a proof's seconds are its own. PROVE_SCALE=0.1 takes a tenth of the sizes.
 prove: .venv/.full ## races, faults and the ledger in full size (hours); writes docs/proofs.md
-	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest -p tests.prove -vv --timeout 7200 tests/races tests/faults tests/services/test_ledger_machine.py $(PYTEST_ARGS)
+	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest -p tests.prove -vv --timeout 7200 $(PROOFS) $(PYTEST_ARGS)
 
 requirements: $(if $(findstring .cache/uv,$(UV)),.cache/uv/bin/uv) ## compile the three hashed requirement files
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras pyproject.toml -o requirements.txt

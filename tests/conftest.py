@@ -1,5 +1,7 @@
 """Fixtures of all tests."""
 
+import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,10 +31,19 @@ UNMEASURED = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.nodeid.startswith(UNMEASURED):
-            item.add_marker("no_cover")
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Take the tracer away; pytest-cov's own `no_cover` leaves one of two in workers of xdist."""
+    if not item.nodeid.startswith(UNMEASURED):
+        return (yield)
+    ours, threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]
+    try:
+        return (yield)
+    finally:
+        sys.settrace(ours)
+        threading.settrace(threads)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
