@@ -16,6 +16,7 @@ FEATURES = [
     "payments.intake",
     "payments.notices",
     "payments.stripe",
+    "shop.flash_sales",
     "config",
 ]
 

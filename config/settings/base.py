@@ -232,6 +232,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 
 # The order's deadline and with it the hold on its stock.
 ORDER_HOLD_SECONDS = env.int("ORDER_HOLD_SECONDS", default=15 * 60)
+FLASH_HOLD_SECONDS = env.int("FLASH_HOLD_SECONDS", default=5 * 60)
 LOW_STOCK_THRESHOLD = env.int("LOW_STOCK_THRESHOLD", default=5)
 
 STRIPE_API_VERSION = "2026-10-28.endive"
@@ -262,6 +263,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "sessions-forget": {"task": "accounts.sessions.forget_expired", "schedule": 3600.0},
     "ledger-holds-expire": {"task": "accounts.ledger.expire_holds", "schedule": 10.0},
     "orders-expire": {"task": "payments.checkout.expire_overdue", "schedule": 5.0},
+    "flash-sweep": {"task": "shop.flash_sales.sweep", "schedule": 2.0},
     "stripe-poll": {"task": "payments.stripe.poll", "schedule": 15.0},
     "stripe-reconcile": {"task": "payments.stripe.reconcile", "schedule": 3600.0},
     "audit-seal": {"task": "common.audit.seal", "schedule": 60.0},

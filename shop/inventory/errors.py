@@ -13,6 +13,7 @@ class OutOfStock(Conflict):
 
     def __init__(self, shortages: Mapping[int, "Shortage"]) -> None:
         self.product_ids = set(shortages)
+        self.shortages = list(shortages.values())
         super().__init__(
             "Not enough in stock: " + ", ".join(s.slug for s in shortages.values()) + ".",
             errors=[s.as_error() for s in shortages.values()],

@@ -116,6 +116,24 @@ def stock_restock(units: Iterable[Units], *, reason: str, actor_id: int | None) 
         )
 
 
+def stock_to_run(*, product_id: int, quantity: int, reason: str) -> None:
+    """Take units off the shelf for a flash run. Raises OutOfStock."""
+    enough = Stock.objects.filter(pk=product_id, on_hand__gte=F("held") + quantity)
+    if not enough.update(on_hand=F("on_hand") - quantity):
+        raise OutOfStock(_shortages({product_id: quantity}))
+    StockMovement.objects.create(
+        stock_id=product_id, kind=Kind.TO_RUN, delta=-quantity, reason=reason
+    )
+
+
+def stock_from_run(*, product_id: int, quantity: int, reason: str) -> None:
+    """Put a flash run's unsold units back on the shelf."""
+    Stock.objects.filter(pk=product_id).update(on_hand=F("on_hand") + quantity)
+    StockMovement.objects.create(
+        stock_id=product_id, kind=Kind.FROM_RUN, delta=quantity, reason=reason
+    )
+
+
 @transactional
 def stock_adjust(
     *,

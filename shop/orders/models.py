@@ -26,6 +26,10 @@ class Order(models.Model):
     refunded = MinorUnitsField(default=0)
     placed_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
+    # The flash run whose units it takes, instead of the product's own stock.
+    run = models.ForeignKey(
+        "shop.FlashRun", models.PROTECT, null=True, blank=True, related_name="orders"
+    )
     # Set while a payment is being decided: such an order does not expire.
     deadline_suspended = models.BooleanField(default=False)
     paid_at = models.DateTimeField(null=True, blank=True)

@@ -5,7 +5,8 @@ transaction: what happens to the order and to its payment commits together.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from django.db.models import F
@@ -17,6 +18,7 @@ from common.db import transactional
 from common.errors import InvalidTransition
 from common.idempotency.services import bind
 from shop.catalogue.selectors import PricedProduct, priced_products
+from shop.flash_sales import services as flash_sales
 from shop.inventory import services as inventory
 from shop.inventory.services import Units
 from shop.orders import locks, rules
@@ -25,6 +27,14 @@ from shop.orders.models import Order, OrderEvent, OrderLine
 from shop.orders.rules import MAX_TOTAL, Fulfilment, LineShare, Status
 
 CURRENCY: Final = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Some units of a product at a unit price in minor units."""
+
+    product: PricedProduct
+    quantity: int
 
 
 def order_create(
@@ -42,45 +52,65 @@ def order_create(
     products = priced_products(quantities, member=True)
     if unknown := [slug for slug in quantities if slug not in products]:
         raise UnknownProducts(unknown)
-    total = sum(products[slug].price * count for slug, count in quantities.items())
-    if total > MAX_TOTAL:
-        raise TotalTooLarge
+    demands = [Demand(products[slug], count) for slug, count in quantities.items()]
+    total = _total(demands)
     if expected_total is not None and expected_total != total:
         raise PriceChanged(expected_total, total, CURRENCY)
-    now = clock.now()
-    order = _insert(number, user_id, total, now, now + timedelta(seconds=hold_seconds))
-    _insert_lines(order, [(products[slug], count) for slug, count in quantities.items()])
-    return order
+    return _insert(number, user_id, demands, hold_seconds)
+
+
+def order_create_for_run(
+    *, number: str, user_id: int, run_id: int, demand: Demand, hold_seconds: int
+) -> Order:
+    """Write an order of a flash run's product at the run's price; takes no unit yet.
+
+    Raises TotalTooLarge.
+    """
+    return _insert(number, user_id, [demand], hold_seconds, run_id)
+
+
+def _total(demands: Sequence[Demand]) -> int:
+    total = sum(demand.product.price * demand.quantity for demand in demands)
+    if total > MAX_TOTAL:
+        raise TotalTooLarge
+    return total
 
 
 def _insert(
-    number: str, user_id: int, total: int, placed_at: datetime, expires_at: datetime
+    number: str,
+    user_id: int,
+    demands: Sequence[Demand],
+    hold_seconds: int,
+    run_id: int | None = None,
 ) -> Order:
+    now = clock.now()
     order = Order.objects.create(
         number=number,
         user_id=user_id,
+        run_id=run_id,
         currency=CURRENCY,
-        total=total,
-        placed_at=placed_at,
-        expires_at=expires_at,
+        total=_total(demands),
+        placed_at=now,
+        expires_at=now + timedelta(seconds=hold_seconds),
     )
+    _insert_lines(order, demands)
     OrderEvent.objects.create(order=order, field="status", new=Status.PENDING)
     return order
 
 
-def _insert_lines(order: Order, demands: Sequence[tuple[PricedProduct, int]]) -> None:
+def _insert_lines(order: Order, demands: Sequence[Demand]) -> None:
     OrderLine.objects.bulk_create(
         OrderLine(
             order=order,
-            product_id=product.id,
+            product_id=demand.product.id,
             user_id=order.user_id,
-            sku=product.sku,
-            name=product.name,
-            unit_price=product.price,
-            quantity=count,
-            total=product.price * count,
+            sku=demand.product.sku,
+            name=demand.product.name,
+            unit_price=demand.product.price,
+            quantity=demand.quantity,
+            total=demand.product.price * demand.quantity,
         )
-        for product, count in demands
+        for demand in demands
     )
 
 
@@ -102,8 +132,8 @@ def order_mark_paid(order: Order, *, reason: str = "") -> None:
     was = order.status
     _move(order, Status.PAID, reason=reason)
     if was != Status.PENDING:
-        inventory.holds_renew(order_id=order.pk)
-    inventory.holds_sell(order_id=order.pk)
+        _renew(order)
+    _sell(order)
     Order.objects.filter(pk=order.pk).update(paid_at=Now(), deadline_suspended=False)
     OrderLine.objects.filter(order=order).update(purchased_at=Now())
 
@@ -111,7 +141,7 @@ def order_mark_paid(order: Order, *, reason: str = "") -> None:
 def order_cancel(order: Order, *, actor_id: int | None, reason: str = "") -> None:
     """Give the stock back. Raises InvalidTransition unless it waits for payment."""
     _move(order, Status.CANCELLED, actor_id=actor_id, reason=reason)
-    inventory.holds_release(order_id=order.pk)
+    _release(order)
 
 
 def order_expire(order: Order) -> bool:
@@ -120,8 +150,31 @@ def order_expire(order: Order) -> bool:
     if not due or order.expires_at > clock.now():
         return False
     _move(order, Status.EXPIRED)
-    inventory.holds_release(order_id=order.pk)
+    _release(order)
     return True
+
+
+def _release(order: Order) -> None:
+    """Held units go back to where they are from: the product's stock, or the flash run."""
+    if order.run_id is None:
+        inventory.holds_release(order_id=order.pk)
+    else:
+        flash_sales.units_release(order_id=order.pk, run_id=order.run_id)
+
+
+def _sell(order: Order) -> None:
+    if order.run_id is None:
+        inventory.holds_sell(order_id=order.pk)
+    else:
+        flash_sales.units_sell(order_id=order.pk)
+
+
+def _renew(order: Order) -> None:
+    """Take a gone order's units again. Raises OutOfStock."""
+    if order.run_id is None:
+        inventory.holds_renew(order_id=order.pk)
+    else:
+        flash_sales.units_renew(order_id=order.pk, run_id=order.run_id)
 
 
 def order_suspend_deadline(order: Order, *, suspended: bool) -> None:

@@ -1,0 +1,103 @@
+"""Refusals of flash sales."""
+
+from datetime import datetime
+
+from common.errors import Conflict, Invalid, NotFound
+
+
+class NoSuchSale(NotFound):
+    title = "There is no such flash sale."
+
+
+class NoSuchRun(NotFound):
+    title = "There is no such run of this flash sale."
+
+
+class SaleNotStarted(Conflict):
+    code = "sale_not_started"
+    title = "The sale has not started."
+
+    def __init__(self, starts_at: datetime) -> None:
+        moment = starts_at.isoformat().replace("+00:00", "Z")
+        super().__init__(f"The sale starts at {moment}.", starts_at=moment)
+
+
+class SaleEnded(Conflict):
+    code = "sale_ended"
+    title = "The sale has ended."
+
+
+class SoldOut(Conflict):
+    code = "sold_out"
+    title = "Not enough units are left."
+
+    def __init__(self, *, wanted: int, left: int) -> None:
+        super().__init__(
+            f"{left} units are left and {wanted} were asked for.", requested=wanted, remaining=left
+        )
+
+
+class UserLimitReached(Conflict):
+    code = "user_limit_reached"
+    title = "Nobody may have more units of this sale."
+
+    def __init__(self, *, limit: int, left: int) -> None:
+        super().__init__(
+            f"Nobody may have more than {limit} units; {left} are left to you.",
+            limit=limit,
+            left=left,
+        )
+
+
+class OrderLimitExceeded(Invalid):
+    code = "order_limit_exceeded"
+    title = "One order may not have as many units."
+
+    def __init__(self, limit: int) -> None:
+        detail = f"One order may have {limit} units."
+        field = {"field": "quantity", "code": self.code, "detail": detail}
+        super().__init__(detail, errors=[field], limit=limit)
+
+
+class SlugTaken(Conflict):
+    code = "slug_taken"
+    title = "Another flash sale has this slug."
+
+
+class StartsInThePast(Invalid):
+    code = "starts_in_the_past"
+    title = "A run starts in the future."
+
+    def __init__(self) -> None:
+        field = {"field": "starts_at", "code": self.code, "detail": self.title}
+        super().__init__(errors=[field])
+
+
+class RunOverlaps(Conflict):
+    code = "run_overlaps"
+    title = "Another run of this sale is open then."
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Run {number} of this sale is open then.", run=number)
+
+
+class AllocationAboveStock(Conflict):
+    code = "allocation_above_stock"
+    title = "There are not as many units in stock."
+
+    def __init__(self, *, wanted: int, available: int) -> None:
+        super().__init__(
+            f"{available} units are available and {wanted} were asked for.",
+            requested=wanted,
+            available=available,
+        )
+
+
+class PromiseBroken(Conflict):
+    code = "promise_broken"
+    title = "The run is live, and its buyers were promised otherwise."
+
+    def __init__(self, field: str) -> None:
+        super().__init__(
+            f"The run is live; its {field} may not change to its buyers' disadvantage.", field=field
+        )

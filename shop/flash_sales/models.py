@@ -1,0 +1,174 @@
+"""Flash sales, their runs, each run's numbered units, and who bought them.
+
+A run has a row for each of its units: none can be sold that has no row, and none twice. The rows
+of the sale and of the run are never written while units are bought.
+"""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from common.fields import MinorUnitsField
+from shop.flash_sales import rules
+from shop.flash_sales.rules import PurchaseState, Terms, UnitState, Window
+
+
+class FlashSale(models.Model):
+    """An offer that runs again and again; its terms are those of the next run, not of a live one.
+
+    `price` is in minor units; `condition_*` is what buyers are told to whom and why it is offered.
+    """
+
+    slug = models.SlugField(max_length=100, db_index=False)
+    product = models.ForeignKey("shop.Product", models.PROTECT, related_name="flash_sales")
+    price = MinorUnitsField()
+    condition_name = models.CharField(max_length=200, blank=True)
+    condition_description = models.TextField(max_length=2000, blank=True)
+    per_order_limit = models.PositiveIntegerField(null=True, blank=True)
+    per_user_limit = models.PositiveIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["slug"], name="flash_sale_slug_once"),
+            models.CheckConstraint(condition=Q(price__gt=0), name="flash_sale_price_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class FlashRun(models.Model):
+    """One time that a sale is held, with terms of its own and units taken out of the stock."""
+
+    class End(models.TextChoices):
+        SOLD = "sold"
+        TIME = "time"
+        STAFF = "staff"
+
+    sale = models.ForeignKey(FlashSale, models.PROTECT, related_name="runs")
+    number = models.PositiveIntegerField()
+    price = MinorUnitsField()
+    allocation = models.PositiveIntegerField()
+    per_order_limit = models.PositiveIntegerField(null=True, blank=True)
+    per_user_limit = models.PositiveIntegerField(null=True, blank=True)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end = models.CharField(max_length=8, choices=End, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sale", "number"], name="flash_run_number_once"),
+            models.CheckConstraint(condition=Q(price__gt=0), name="flash_run_price_positive"),
+            models.CheckConstraint(
+                condition=Q(allocation__gt=0, allocation__lte=rules.MAX_ALLOCATION),
+                name="flash_run_allocation",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
+                name="flash_run_window_ordered",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, end="") | (Q(ended_at__isnull=False) & ~Q(end="")),
+                name="flash_run_ended_with_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["sale", "starts_at"], name="flash_run_by_start"),
+            models.Index(fields=["ended_at", "starts_at"], name="flash_run_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sale_id} run {self.number}"
+
+    @property
+    def window(self) -> Window:
+        return Window(self.starts_at, self.ends_at, self.ended_at)
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(
+            self.price,
+            self.allocation,
+            self.per_order_limit,
+            self.per_user_limit,
+            self.starts_at,
+            self.ends_at,
+        )
+
+
+class FlashPurchase(models.Model):
+    """One order of a run; `position` on the leaderboard is given once, after it was paid."""
+
+    run = models.ForeignKey(FlashRun, models.PROTECT, related_name="purchases", db_index=False)
+    order = models.OneToOneField("shop.Order", models.PROTECT, related_name="flash_purchase")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    quantity = models.PositiveIntegerField()
+    state = models.CharField(
+        max_length=8,
+        choices=[(s.value, s.value) for s in PurchaseState],
+        default=PurchaseState.HELD,
+    )
+    paid_at = models.DateTimeField(null=True, blank=True)
+    position = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "position"], name="flash_position_once"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="flash_purchase_not_empty"),
+            models.CheckConstraint(
+                condition=Q(state=PurchaseState.PAID, paid_at__isnull=False)
+                | (~Q(state=PurchaseState.PAID) & Q(paid_at=None, position=None)),
+                name="flash_purchase_paid_at",
+            ),
+        ]
+        indexes = [models.Index(fields=["run", "position", "paid_at"], name="flash_unplaced")]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} of run {self.run_id}"
+
+
+class FlashUnit(models.Model):
+    """One unit of a run, by serial number from 1.
+
+    A unit that is somebody's takes one of that user's `slot`s, 1 to the limit: a unit beyond the
+    limit has none to take. Without a limit there are no slots.
+    """
+
+    run = models.ForeignKey(FlashRun, models.PROTECT, related_name="units", db_index=False)
+    number = models.PositiveIntegerField()
+    state = models.CharField(
+        max_length=8, choices=[(s.value, s.value) for s in UnitState], default=UnitState.FREE
+    )
+    purchase = models.ForeignKey(
+        FlashPurchase, models.PROTECT, null=True, blank=True, related_name="units"
+    )
+    user_id = models.BigIntegerField(null=True, blank=True)
+    slot = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="flash_unit_once"),
+            models.UniqueConstraint(fields=["run", "user_id", "slot"], name="flash_slot_once"),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[UnitState.HELD, UnitState.SOLD],
+                    purchase__isnull=False,
+                    user_id__isnull=False,
+                )
+                | Q(
+                    state__in=[UnitState.FREE, UnitState.RETURNED],
+                    purchase=None,
+                    user_id=None,
+                    slot=None,
+                ),
+                name="flash_unit_has_its_buyer",
+            ),
+        ]
+        indexes = [models.Index(fields=["run", "state", "number"], name="flash_unit_free")]
+
+    def __str__(self) -> str:
+        return f"unit {self.number} of run {self.run_id}"

@@ -1,0 +1,163 @@
+"""Reads of flash sales; every moment is compared with the database's clock."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
+
+from common import clock
+from shop.catalogue.selectors import PricedProduct
+from shop.flash_sales import rules
+from shop.flash_sales.errors import NoSuchRun, NoSuchSale, SaleEnded, SaleNotStarted
+from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
+from shop.flash_sales.rules import Counts, RunStatus, UnitState
+
+
+@dataclass(frozen=True, slots=True)
+class RunNow:
+    """A run, its units by state, and what it is at the moment `at`."""
+
+    run: FlashRun
+    counts: Counts
+    at: datetime
+
+    @property
+    def status(self) -> RunStatus:
+        return rules.status(self.run.window, self.counts, self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class SaleNow:
+    """A sale with its current (or else its last, or else its first) run and the one after it."""
+
+    sale: FlashSale
+    run: RunNow | None
+    next_run: FlashRun | None
+
+
+def sale_list() -> QuerySet[FlashSale]:
+    return FlashSale.objects.select_related("product").order_by("slug")
+
+
+def sale_get(slug: str) -> FlashSale:
+    """Raises NoSuchSale."""
+    found = FlashSale.objects.select_related("product").filter(slug=slug).first()
+    if found is None:
+        raise NoSuchSale
+    return found
+
+
+def sales_now(sales: Iterable[FlashSale]) -> list[SaleNow]:
+    """Sales with their runs; three queries, whatever their number."""
+    sales, now = list(sales), clock.now()
+    runs = FlashRun.objects.filter(sale__in=sales).order_by("sale_id", "starts_at")
+    by_sale: dict[int, list[FlashRun]] = {}
+    for run in runs:
+        by_sale.setdefault(run.sale_id, []).append(run)
+    chosen = {sale.pk: _current(by_sale.get(sale.pk, []), now) for sale in sales}
+    counts = unit_counts([run.pk for run, _ in chosen.values() if run is not None])
+    return [
+        SaleNow(sale, None if run is None else RunNow(run, counts[run.pk], now), following)
+        for sale in sales
+        for run, following in [chosen[sale.pk]]
+    ]
+
+
+def _current(runs: list[FlashRun], now: datetime) -> tuple[FlashRun | None, FlashRun | None]:
+    """The last run that has started, else the first to come; and the one that follows it."""
+    started = [run for run in runs if run.starts_at <= now]
+    index = max(len(started) - 1, 0)
+    return _at(runs, index), _at(runs, index + 1)
+
+
+def _at(runs: list[FlashRun], index: int) -> FlashRun | None:
+    return runs[index] if index < len(runs) else None
+
+
+def unit_counts(run_ids: Iterable[int]) -> dict[int, Counts]:
+    """Units by state of each run; one query."""
+    states = {state.value: Count("pk", filter=Q(state=state)) for state in UnitState}
+    rows = FlashUnit.objects.filter(run_id__in=list(run_ids)).order_by().values("run_id")
+    return {row.pop("run_id"): Counts(**row) for row in rows.annotate(**states)}
+
+
+def run_of(sale: FlashSale, number: int) -> FlashRun:
+    """Raises NoSuchRun."""
+    found = FlashRun.objects.filter(sale=sale, number=number).first()
+    if found is None:
+        raise NoSuchRun
+    return found
+
+
+def run_get(pk: int) -> FlashRun:
+    return FlashRun.objects.select_related("sale__product").get(pk=pk)
+
+
+def has_free_units(run_id: int) -> bool:
+    return FlashUnit.objects.filter(run_id=run_id, state=UnitState.FREE).exists()
+
+
+def run_to_buy(sale: FlashSale) -> FlashRun:
+    """The run that is open at this moment, not whether it has units.
+
+    Raises SaleNotStarted with the next start, SaleEnded where none is to come.
+    """
+    now = clock.now()
+    runs = FlashRun.objects.select_related("sale__product").filter(sale=sale, ended_at=None)
+    started = runs.filter(starts_at__lte=now).order_by("-starts_at").first()
+    if started is not None and not started.window.is_over(now):
+        return started
+    coming = runs.filter(starts_at__gt=now).order_by("starts_at").first()
+    if coming is None:
+        raise SaleEnded
+    raise SaleNotStarted(coming.starts_at)
+
+
+def priced(run: FlashRun) -> PricedProduct:
+    """The run's product at the run's price."""
+    product = run.sale.product
+    return PricedProduct(
+        product.pk, product.slug, product.sku, product.name, run.price, product.currency
+    )
+
+
+def used_slots(run_id: int, user_id: int) -> set[int]:
+    units = FlashUnit.objects.filter(run_id=run_id, user_id=user_id)
+    return {slot for slot in units.values_list("slot", flat=True) if slot is not None}
+
+
+def runs_to_end() -> list[int]:
+    """Open runs past their time, or with every unit paid for."""
+    open_runs = FlashRun.objects.filter(ended_at=None, starts_at__lte=Now())
+    unpaid = FlashUnit.objects.filter(state__in=[UnitState.FREE, UnitState.HELD]).values("run_id")
+    over = open_runs.filter(Q(ends_at__lte=Now()) | ~Q(pk__in=unpaid))
+    return list(over.order_by("pk").values_list("pk", flat=True))
+
+
+def runs_with_unplaced() -> list[int]:
+    paid = FlashPurchase.objects.filter(position=None, paid_at__lte=Now() - rules.SETTLING)
+    return list(paid.order_by().values_list("run_id", flat=True).distinct())
+
+
+def last_position(run_id: int) -> int:
+    placed = FlashPurchase.objects.filter(run_id=run_id, position__isnull=False)
+    return placed.order_by("-position").values_list("position", flat=True).first() or 0
+
+
+def leaderboard(run_id: int) -> QuerySet[FlashPurchase]:
+    """Paid purchases by position; a page costs the same at any depth."""
+    placed = FlashPurchase.objects.filter(run_id=run_id, position__isnull=False)
+    return placed.select_related("user").order_by("position")
+
+
+def overdue_order_ids(run_id: int) -> list[int]:
+    """Orders whose time is over, though no sweep has come by, and that still hold units."""
+    overdue = FlashPurchase.objects.filter(
+        run_id=run_id,
+        state=rules.PurchaseState.HELD,
+        order__expires_at__lte=Now(),
+        order__deadline_suspended=False,
+    )
+    return list(overdue.order_by("order_id").values_list("order_id", flat=True)[:200])

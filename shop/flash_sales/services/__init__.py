@@ -1,0 +1,30 @@
+"""Flash sales: planning and ending runs, and the units of those who buy."""
+
+from shop.flash_sales.services.runs import (
+    Offer,
+    Plan,
+    positions_give,
+    run_end,
+    run_schedule,
+    runs_sweep,
+    sale_change,
+    sale_create,
+    sale_end,
+)
+from shop.flash_sales.services.units import units_release, units_renew, units_sell, units_take
+
+__all__ = [
+    "Offer",
+    "Plan",
+    "positions_give",
+    "run_end",
+    "run_schedule",
+    "runs_sweep",
+    "sale_change",
+    "sale_create",
+    "sale_end",
+    "units_release",
+    "units_renew",
+    "units_sell",
+    "units_take",
+]

@@ -1,0 +1,229 @@
+"""Sales and their runs: planned, changed, ended. Units come out of the stock and go back to it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from common import clock
+from common.audit.services import record
+from common.db import transactional
+from common.errors import InvalidTransition
+from common.idempotency.services import bind
+from shop.catalogue import selectors as catalogue
+from shop.flash_sales import locks, rules, selectors
+from shop.flash_sales.errors import (
+    AllocationAboveStock,
+    PromiseBroken,
+    RunOverlaps,
+    SlugTaken,
+    StartsInThePast,
+)
+from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
+from shop.flash_sales.rules import RunStatus, UnitState, Window
+from shop.inventory import services as inventory
+from shop.inventory.errors import OutOfStock
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a sale offers; `price` in minor units."""
+
+    price: int
+    condition_name: str = ""
+    condition_description: str = ""
+    per_order_limit: int | None = None
+    per_user_limit: int | None = None
+
+
+@transactional
+def sale_create(*, slug: str, product: str, offer: Offer, plan: "Plan", actor_id: int) -> FlashRun:
+    """A sale and its first run. Raises SlugTaken, NoSuchProduct, and what `run_schedule` raises."""
+    product_id = catalogue.product_get(product).pk
+    try:
+        with transaction.atomic():
+            sale = FlashSale.objects.create(slug=slug, product_id=product_id, **_columns(offer))
+    except IntegrityError as taken:
+        raise SlugTaken from taken
+    bind(f"flash_sale:{slug}", status=201)
+    record(actor_id=actor_id, action="flash_sale.create", target=f"flash_sale:{slug}")
+    return _schedule(sale, plan, actor_id)
+
+
+def _columns(offer: Offer) -> dict[str, object]:
+    return {name: getattr(offer, name) for name in Offer.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When a run is held and with how many units; the end is open until all are sold."""
+
+    allocation: int
+    starts_at: datetime
+    ends_at: datetime | None = None
+
+
+@transactional
+def run_schedule(*, sale_id: int, plan: Plan, actor_id: int | None) -> FlashRun:
+    """Plan another run and take its units out of the product's stock.
+
+    Raises StartsInThePast, RunOverlaps, AllocationAboveStock.
+    """
+    run = _schedule(locks.sale(sale_id), plan, actor_id)
+    bind(f"flash_run:{run.pk}", status=201)
+    return run
+
+
+def _schedule(sale: FlashSale, plan: Plan, actor_id: int | None) -> FlashRun:
+    _check_window(sale, plan)
+    run = FlashRun.objects.create(
+        sale=sale,
+        number=sale.runs.count() + 1,
+        price=sale.price,
+        per_order_limit=sale.per_order_limit,
+        per_user_limit=sale.per_user_limit,
+        allocation=plan.allocation,
+        starts_at=plan.starts_at,
+        ends_at=plan.ends_at,
+    )
+    record(
+        actor_id=actor_id,
+        action="flash_run.schedule",
+        target=f"flash_sale:{sale.slug}",
+        data={"run": run.number, "allocation": plan.allocation},
+    )
+    _add_units(run, 0, plan.allocation)
+    _take_from_stock(run, plan.allocation)
+    return run
+
+
+def _check_window(sale: FlashSale, plan: Plan) -> None:
+    if plan.starts_at <= clock.now():
+        raise StartsInThePast
+    wanted = Window(plan.starts_at, plan.ends_at)
+    for other in sale.runs.filter(ended_at=None).order_by("number"):
+        if other.window.overlaps(wanted):
+            raise RunOverlaps(other.number)
+
+
+def _add_units(run: FlashRun, there: int, wanted: int) -> None:
+    numbers = range(there + 1, wanted + 1)
+    FlashUnit.objects.bulk_create(
+        (FlashUnit(run=run, number=number) for number in numbers), batch_size=1000
+    )
+
+
+def _take_from_stock(run: FlashRun, quantity: int) -> None:
+    try:
+        inventory.stock_to_run(product_id=run.sale.product_id, quantity=quantity, reason=str(run))
+    except OutOfStock as short:
+        [shortage] = short.shortages
+        raise AllocationAboveStock(wanted=quantity, available=shortage.available) from short
+
+
+@transactional
+def sale_change(*, sale_id: int, offer: Offer, actor_id: int) -> FlashSale:
+    """Change what the sale offers, runs that have not ended included.
+
+    Raises PromiseBroken where that would be worse for buyers of a live run.
+    """
+    sale = locks.sale(sale_id)
+    for key in sale.runs.filter(ended_at=None).order_by("pk").values_list("pk", flat=True):
+        _change_terms(locks.run(key), offer)
+    for name, value in _columns(offer).items():
+        setattr(sale, name, value)
+    sale.save()
+    bind(f"flash_sale:{sale.slug}", status=200)
+    record(actor_id=actor_id, action="flash_sale.change", target=f"flash_sale:{sale.slug}")
+    return sale
+
+
+def _change_terms(run: FlashRun, offer: Offer) -> None:
+    wanted = replace(
+        run.terms,
+        price=offer.price,
+        per_order_limit=offer.per_order_limit,
+        per_user_limit=offer.per_user_limit,
+    )
+    _check_promise(run, wanted)
+    run.price, run.per_order_limit, run.per_user_limit = (
+        offer.price,
+        offer.per_order_limit,
+        offer.per_user_limit,
+    )
+    run.save(update_fields=["price", "per_order_limit", "per_user_limit"])
+
+
+def _check_promise(run: FlashRun, wanted: rules.Terms) -> None:
+    if clock.now() >= run.starts_at and (broken := rules.broken_promise(run.terms, wanted)):
+        raise PromiseBroken(broken)
+
+
+@transactional
+def run_end(*, run_id: int, reason: FlashRun.End, actor_id: int | None = None) -> bool:
+    """End a run: its free units go back to the stock, held ones when their orders end.
+
+    False where it has ended already.
+    """
+    run = locks.run(run_id)
+    if run.ended_at is not None or not _may_end(run, reason):
+        return False
+    run.ended_at, run.end = clock.now(), reason
+    run.save(update_fields=["ended_at", "end"])
+    free = FlashUnit.objects.filter(run=run, state=UnitState.FREE)
+    left = free.update(state=UnitState.RETURNED)
+    if left:
+        inventory.stock_from_run(product_id=run.sale.product_id, quantity=left, reason=str(run))
+    record(
+        actor_id=actor_id,
+        action="flash_run.end",
+        target=f"flash_sale:{run.sale.slug}",
+        data={"run": run.number, "reason": reason, "returned": left},
+    )
+    return True
+
+
+def _may_end(run: FlashRun, reason: FlashRun.End) -> bool:
+    """What the sweep has read may have changed before it got the lock."""
+    if reason == FlashRun.End.STAFF:
+        return True
+    counts = selectors.unit_counts([run.pk])[run.pk]
+    return rules.status(run.window, counts, clock.now()) == RunStatus.ENDED
+
+
+@transactional
+def sale_end(*, sale_id: int, actor_id: int) -> FlashRun:
+    """Staff end the run that is open, or else call off the next. Raises InvalidTransition."""
+    sale = locks.sale(sale_id)
+    run = sale.runs.filter(ended_at=None).order_by("starts_at").first()
+    if run is None:
+        raise InvalidTransition("sale", RunStatus.ENDED, RunStatus.ENDED)
+    bind(f"flash_run:{run.pk}", status=200)
+    run_end(run_id=run.pk, reason=FlashRun.End.STAFF, actor_id=actor_id)
+    return run
+
+
+def runs_sweep() -> int:
+    """End the runs that are over, and give purchases their positions; how many ended."""
+    for run_id in selectors.runs_with_unplaced():
+        positions_give(run_id=run_id)
+    return sum(_end(run_id) for run_id in selectors.runs_to_end())
+
+
+def _end(run_id: int) -> bool:
+    run = FlashRun.objects.get(pk=run_id)
+    by_time = run.ends_at is not None and run.window.is_over(clock.now())
+    return run_end(run_id=run_id, reason=FlashRun.End.TIME if by_time else FlashRun.End.SOLD)
+
+
+@transactional
+def positions_give(*, run_id: int) -> int:
+    """Give paid purchases the next positions of the leaderboard; how many.
+
+    Given once and never moved; the unique key makes sure of it.
+    """
+    unplaced = locks.unplaced_purchases(run_id)
+    first = selectors.last_position(run_id) + 1
+    for position, purchase in enumerate(unplaced, start=first):
+        purchase.position = position
+    return FlashPurchase.objects.bulk_update(unplaced, ["position"], batch_size=100)

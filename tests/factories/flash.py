@@ -1,0 +1,39 @@
+"""Flash sales with a run that is open."""
+
+from datetime import timedelta
+from typing import Any
+
+from common import clock
+from shop.flash_sales import services
+from shop.flash_sales.models import FlashRun
+from shop.flash_sales.services import Offer, Plan
+from tests.factories.shop import ProductFactory
+from tests.factories.users import StaffFactory
+
+HOUR = timedelta(hours=1)
+
+
+def planned_run(
+    *, units: int, price: int = 500, stock: int | None = None, ends: bool = False, **limits: Any
+) -> FlashRun:
+    """The first run of a new sale, an hour from now."""
+    product = ProductFactory(stock=units if stock is None else stock)
+    starts_at = clock.now() + HOUR
+    return services.sale_create(
+        slug=f"flash-{product.slug}",
+        product=product.slug,
+        offer=Offer(price, **limits),
+        plan=Plan(units, starts_at, starts_at + HOUR if ends else None),
+        actor_id=StaffFactory().pk,
+    )
+
+
+def open_run(run: FlashRun) -> FlashRun:
+    """Its time has come."""
+    run.starts_at = clock.now() - timedelta(minutes=1)
+    run.save(update_fields=["starts_at"])
+    return run
+
+
+def live_run(**how: Any) -> FlashRun:
+    return open_run(planned_run(**how))
