@@ -1,7 +1,8 @@
 """The admin pages of `shop`, for Django to find."""
 
 from shop.catalogue import admin as catalogue
+from shop.flash_sales import admin as flash_sales
 from shop.inventory import admin as inventory
 from shop.orders import admin as orders
 
-__all__ = ["catalogue", "inventory", "orders"]
+__all__ = ["catalogue", "flash_sales", "inventory", "orders"]

@@ -31,8 +31,9 @@ from payments.intake.models import Payment, PaymentEvent, Refund
 from payments.stripe import gateway
 from payments.stripe import services as stripe_services
 from payments.stripe.models import StripeIntent, StripeRefund, WebhookEvent
-from shop.models import Order, Stock
+from shop.models import FlashRun, Order, Stock
 from tests.factories.events import stored_event
+from tests.factories.flash import live_run
 from tests.factories.users import UserFactory
 from tests.races.parallel import capture_of, order_of_one
 
@@ -257,6 +258,26 @@ def check_invariants(sandbox: Any) -> Case:
     return of_order(paid(), sandbox)
 
 
+def flash_sweep(sandbox: Any) -> Case:
+    """A run past its time, with a paid purchase that has no position yet."""
+    run = live_run(units=3)
+    placed = checkout.flash_purchase(
+        user_id=UserFactory().pk, slug=run.sale.slug, quantity=1, method="stripe"
+    ).placed
+    machine.payment_settle(payment_id=placed.payment.pk, capture=capture_of(placed.payment))
+    run.purchases.update(paid_at=run.starts_at)
+    FlashRun.objects.filter(pk=run.pk).update(ends_at=Now())
+    stock = Stock.objects.filter(product__flash_sales__runs=run)
+    return Case(
+        lambda: (
+            FlashRun.objects.get(pk=run.pk).end,
+            stock.get().on_hand,
+            list(run.units.order_by("number").values_list("state", flat=True)),
+            list(run.purchases.values_list("position", flat=True)),
+        )
+    )
+
+
 CASES: dict[str, Prepare] = {
     "accounts.credentials.send_reset": send_reset,
     "accounts.credentials.send_verification": send_verification,
@@ -278,4 +299,5 @@ CASES: dict[str, Prepare] = {
     "payments.stripe.send_refund": send_refund,
     "payments.stripe.sync_intent": sync_intent,
     "payments.stripe.sync_refund": sync_refund,
+    "shop.flash_sales.sweep": flash_sweep,
 }
