@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from config import demo
+from config import demo, flash_demo
 
 
 class Command(BaseCommand):
@@ -18,3 +18,5 @@ class Command(BaseCommand):
         for customer in demo.CUSTOMERS:
             if demo.customer_ensure(customer, buys=settings.STRIPE_SANDBOX):
                 self.stdout.write(f"demo customer {customer.email}")
+        if run := flash_demo.run_ensure():
+            self.stdout.write(f"demo flash sale {run.sale.slug} opens at {run.starts_at:%H:%M} UTC")

@@ -37,7 +37,9 @@ class Offer:
 
 
 @transactional
-def sale_create(*, slug: str, product: str, offer: Offer, plan: "Plan", actor_id: int) -> FlashRun:
+def sale_create(
+    *, slug: str, product: str, offer: Offer, plan: "Plan", actor_id: int | None
+) -> FlashRun:
     """A sale and its first run. Raises SlugTaken, NoSuchProduct, and what `run_schedule` raises."""
     product_id = catalogue.product_get(product).pk
     try:
