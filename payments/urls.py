@@ -11,6 +11,7 @@ public = [
     path("orders/<slug:number>/", checkout.OrderDetail.as_view()),
     path("orders/<slug:number>/cancel/", checkout.CancelOrder.as_view()),
     path("orders/<slug:number>/payments/", checkout.OrderPayments.as_view()),
+    path("flash-sales/<slug:slug>/purchases/", checkout.FlashPurchases.as_view()),
     path("purchases/summary/", checkout.PurchaseSummary.as_view()),
     path("wallet/deposits/", checkout.Deposits.as_view()),
     path("payments/", intake.PaymentList.as_view()),

@@ -36,7 +36,12 @@ class ApiView(APIView):
         return dict(bound.validated_data)
 
     def pages(
-        self, rows: QuerySet[Any], out: Out, *, with_page: WithPage = _nothing, **context: Any
+        self,
+        rows: QuerySet[Any] | list[Any],
+        out: Out,
+        *,
+        with_page: WithPage = _nothing,
+        **context: Any,
     ) -> Response:
         """A counted page; `with_page` reads once what all rows of the page need."""
         return self._paginated(Pages(), rows, out, with_page, context)

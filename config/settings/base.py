@@ -170,6 +170,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "PaymentStatus": "payments.intake.serializers.STATUSES",
         "RefundStatus": "payments.intake.serializers.REFUND_STATUSES",
         "PaymentMethod": "payments.intake.serializers.METHODS",
+        "FlashRunStatus": "shop.flash_sales.serializers.STATUSES",
     },
 }
 

@@ -16,6 +16,8 @@ from common.errors import InvalidTransition
 from payments.checkout import selectors, services
 from payments.checkout.serializers import (
     DepositIn,
+    FlashPurchaseIn,
+    FlashPurchaseOut,
     OrderIn,
     OrderWithPaymentOut,
     PayIn,
@@ -25,6 +27,14 @@ from payments.intake import selectors as intake
 from payments.intake.api import payment_body
 from payments.intake.errors import MethodUnavailable
 from payments.intake.serializers import PaymentOut
+from shop.flash_sales import selectors as flash_sales
+from shop.flash_sales.errors import (
+    OrderLimitExceeded,
+    SaleEnded,
+    SaleNotStarted,
+    SoldOut,
+    UserLimitReached,
+)
 from shop.inventory.errors import OutOfStock
 from shop.orders import selectors as orders
 from shop.orders import services as order_services
@@ -43,6 +53,12 @@ def _own_order(request: Request, number: str) -> Any:
 
 def _any_order(_: Request, number: str) -> Any:
     return _order_body(orders.order_by_number(number))
+
+
+def _own_flash_purchase(request: Request, number: str) -> Any:
+    purchase = flash_sales.purchase_of(principal(request).pk, number)
+    joined = selectors.join([purchase.order])
+    return FlashPurchaseOut(purchase, context={"joined": joined}).data
 
 
 def _own_payment(request: Request, uid: str) -> Any:
@@ -132,6 +148,38 @@ class OrderPayments(ApiView):
         order_id = orders.order_id(number, user_id=principal(request).pk)
         payment = services.payment_change(order_id=order_id, method=body["method"])
         return Response(_own_payment(request, str(payment.uid)), status=201)
+
+
+class FlashPurchases(ApiView):
+    @operation(
+        "Buy units of the run that is open",
+        operation_id="flash_sales_purchase",
+        answers={201: FlashPurchaseOut},
+        refusals=(
+            OrderLimitExceeded,
+            TotalTooLarge,
+            MethodUnavailable,
+            SaleNotStarted,
+            SaleEnded,
+            SoldOut,
+            UserLimitReached,
+            InsufficientFunds,
+        ),
+        keyed=True,
+        request=FlashPurchaseIn,
+        tags=["flash sales"],
+    )
+    @idempotent(_own_flash_purchase)
+    def post(self, request: Request, slug: str) -> Response:
+        body = self.body(request, FlashPurchaseIn)
+        bought = services.flash_purchase(
+            user_id=principal(request).pk,
+            slug=slug,
+            quantity=body["quantity"],
+            method=body["payment"]["method"],
+        )
+        number = bought.placed.order.number
+        return Response(_own_flash_purchase(request, number), status=201)
 
 
 class Deposits(ApiView):

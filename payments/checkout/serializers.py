@@ -14,8 +14,10 @@ from common.api.serializers import (
 )
 from payments.intake.rules import Method
 from payments.intake.serializers import METHODS, PaymentOut
+from shop.flash_sales.models import FlashPurchase
+from shop.flash_sales.rules import MAX_ALLOCATION
 from shop.orders.models import Order
-from shop.orders.rules import MAX_TOTAL
+from shop.orders.rules import MAX_TOTAL, Status
 from shop.orders.serializers import OrderOut
 
 
@@ -79,9 +81,44 @@ class OrderWithPaymentOut(OrderOut):
 
     @extend_schema_field(PaymentOut(allow_null=True))
     def get_payment(self, order: Order) -> Any:
-        joined = self.context["joined"]
-        payment = joined.payments.get(order.pk)
-        return payment and PaymentOut(payment, context={"details": joined.details}).data
+        return _payment(order, self.context["joined"])
+
+
+def _payment(order: Order, joined: Any) -> Any:
+    payment = joined.payments.get(order.pk)
+    return payment and PaymentOut(payment, context={"details": joined.details}).data
+
+
+class FlashPurchaseIn(StrictSerializer):
+    """Units of the run that is open."""
+
+    example: ClassVar = {"quantity": 1, "payment": PayIn.example}
+
+    quantity = StrictIntegerField(min_value=1, max_value=MAX_ALLOCATION)
+    payment = PayIn()
+
+
+class FlashPurchaseOut(serializers.Serializer[FlashPurchase]):
+    """Units of a flash run: their serial numbers, and until when they are kept for the buyer."""
+
+    order = OrderOut()
+    payment = serializers.SerializerMethodField()
+    run = serializers.IntegerField(source="run.number", help_text="The run's number.")
+    units = serializers.SerializerMethodField(help_text="None once the order is given up.")
+    held_until = serializers.SerializerMethodField(help_text="Null where no payment is awaited.")
+
+    @extend_schema_field(PaymentOut(allow_null=True))
+    def get_payment(self, purchase: FlashPurchase) -> Any:
+        return _payment(purchase.order, self.context["joined"])
+
+    def get_units(self, purchase: FlashPurchase) -> list[int]:
+        return [unit.number for unit in purchase.units.all()]
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_held_until(self, purchase: FlashPurchase) -> Any:
+        awaited = purchase.order.status == Status.PENDING
+        moment = purchase.order.expires_at
+        return serializers.DateTimeField().to_representation(moment) if awaited else None
 
 
 class MethodOut(serializers.Serializer[Any]):

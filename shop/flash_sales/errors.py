@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from common.errors import Conflict, Invalid, NotFound
+from shop.catalogue.errors import FieldRefused
 
 
 class NoSuchSale(NotFound):
@@ -50,13 +51,18 @@ class UserLimitReached(Conflict):
 
 
 class OrderLimitExceeded(Invalid):
-    code = "order_limit_exceeded"
+    code, field = "order_limit_exceeded", "quantity"
     title = "One order may not have as many units."
 
     def __init__(self, limit: int) -> None:
         detail = f"One order may have {limit} units."
-        field = {"field": "quantity", "code": self.code, "detail": detail}
-        super().__init__(detail, errors=[field], limit=limit)
+        item = {"field": self.field, "code": self.code, "detail": detail}
+        super().__init__(detail, errors=[item], limit=limit)
+
+
+class UnknownProduct(FieldRefused):
+    code, field = "unknown_product", "product"
+    title = "There is no such product on sale."
 
 
 class SlugTaken(Conflict):
@@ -64,13 +70,14 @@ class SlugTaken(Conflict):
     title = "Another flash sale has this slug."
 
 
-class StartsInThePast(Invalid):
-    code = "starts_in_the_past"
+class StartsInThePast(FieldRefused):
+    code, field = "starts_in_the_past", "starts_at"
     title = "A run starts in the future."
 
-    def __init__(self) -> None:
-        field = {"field": "starts_at", "code": self.code, "detail": self.title}
-        super().__init__(errors=[field])
+
+class AllocationMissing(FieldRefused):
+    code, field = "required", "allocation"
+    title = "There is no earlier run whose allocation this one could have."
 
 
 class RunOverlaps(Conflict):

@@ -44,6 +44,11 @@ class Window:
     def is_over(self, now: datetime) -> bool:
         return self.ended_at is not None or (self.ends_at is not None and now >= self.ends_at)
 
+    @property
+    def called_off(self) -> bool:
+        """It was ended before it started: there never was such a run."""
+        return self.ended_at is not None and self.ended_at <= self.starts_at
+
     def overlaps(self, other: "Window") -> bool:
         """Whether both would be open at one moment; an open end lasts until all is sold."""
         return _before(self.starts_at, other.ends_at) and _before(other.starts_at, self.ends_at)

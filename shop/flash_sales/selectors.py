@@ -4,13 +4,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Prefetch, Q, QuerySet
 from django.db.models.functions import Now
+from django.shortcuts import get_object_or_404
 
 from common import clock
 from shop.catalogue.selectors import PricedProduct
 from shop.flash_sales import rules
-from shop.flash_sales.errors import NoSuchRun, NoSuchSale, SaleEnded, SaleNotStarted
+from shop.flash_sales.errors import (
+    AllocationMissing,
+    NoSuchRun,
+    NoSuchSale,
+    SaleEnded,
+    SaleNotStarted,
+)
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
 from shop.flash_sales.rules import Counts, RunStatus, UnitState
 
@@ -35,6 +42,11 @@ class SaleNow:
     sale: FlashSale
     run: RunNow | None
     next_run: FlashRun | None
+    at: datetime
+
+    @property
+    def status(self) -> RunStatus | None:
+        return None if self.run is None else self.run.status
 
 
 def sale_list() -> QuerySet[FlashSale]:
@@ -59,7 +71,7 @@ def sales_now(sales: Iterable[FlashSale]) -> list[SaleNow]:
     chosen = {sale.pk: _current(by_sale.get(sale.pk, []), now) for sale in sales}
     counts = unit_counts([run.pk for run, _ in chosen.values() if run is not None])
     return [
-        SaleNow(sale, None if run is None else RunNow(run, counts[run.pk], now), following)
+        SaleNow(sale, None if run is None else RunNow(run, counts[run.pk], now), following, now)
         for sale in sales
         for run, following in [chosen[sale.pk]]
     ]
@@ -67,13 +79,57 @@ def sales_now(sales: Iterable[FlashSale]) -> list[SaleNow]:
 
 def _current(runs: list[FlashRun], now: datetime) -> tuple[FlashRun | None, FlashRun | None]:
     """The last run that has started, else the first to come; and the one that follows it."""
-    started = [run for run in runs if run.starts_at <= now]
+    held = [run for run in runs if not run.window.called_off] or runs[-1:]
+    started = [run for run in held if run.starts_at <= now]
     index = max(len(started) - 1, 0)
-    return _at(runs, index), _at(runs, index + 1)
+    return _at(held, index), _at(held, index + 1)
 
 
 def _at(runs: list[FlashRun], index: int) -> FlashRun | None:
     return runs[index] if index < len(runs) else None
+
+
+def sale_now(slug: str) -> SaleNow:
+    """Raises NoSuchSale."""
+    [found] = sales_now([sale_get(slug)])
+    return found
+
+
+def stock_now(slug: str) -> RunNow:
+    """The run that `sale_now` shows. Raises NoSuchSale, NoSuchRun."""
+    run = sale_now(slug).run
+    if run is None:
+        raise NoSuchRun
+    return run
+
+
+def runs_now(runs: Iterable[FlashRun]) -> list[RunNow]:
+    """Two queries, whatever their number."""
+    found, now = list(runs), clock.now()
+    counts = unit_counts([run.pk for run in found])
+    return [RunNow(run, counts[run.pk], now) for run in found]
+
+
+def runs_of(slug: str) -> QuerySet[FlashRun]:
+    """Raises NoSuchSale."""
+    return FlashRun.objects.filter(sale=sale_get(slug)).select_related("sale__product")
+
+
+def free_slug(product: str) -> str:
+    """One that no other sale of the product has; whoever is first gets it."""
+    stem = f"{product[:80].rstrip('-')}-flash"
+    taken = {*FlashSale.objects.filter(slug__startswith=stem).values_list("slug", flat=True)}
+    numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
+    return next(slug for slug in (stem, *numbered) if slug not in taken)
+
+
+def last_allocation(sale: FlashSale) -> int:
+    """Of the newest run. Raises AllocationMissing."""
+    runs = FlashRun.objects.filter(sale=sale).order_by("-number")
+    found = runs.values_list("allocation", flat=True).first()
+    if found is None:
+        raise AllocationMissing
+    return found
 
 
 def unit_counts(run_ids: Iterable[int]) -> dict[int, Counts]:
@@ -89,6 +145,19 @@ def run_of(sale: FlashSale, number: int) -> FlashRun:
     if found is None:
         raise NoSuchRun
     return found
+
+
+def run_listed(slug: str, number: int | None) -> int | None:
+    """The run of that number, or else the one that started last, if any has.
+
+    Raises NoSuchSale, NoSuchRun.
+    """
+    sale = sale_get(slug)
+    if number is not None:
+        return run_of(sale, number).pk
+    started = FlashRun.objects.filter(sale=sale, starts_at__lte=Now())
+    held = started.exclude(ended_at__lte=F("starts_at")).order_by("-starts_at")
+    return held.values_list("pk", flat=True).first()
 
 
 def run_get(pk: int) -> FlashRun:
@@ -123,6 +192,14 @@ def priced(run: FlashRun) -> PricedProduct:
     )
 
 
+def purchase_of(user_id: int, number: str) -> FlashPurchase:
+    """A customer's purchase by its order, with its units. Raises Http404."""
+    units = Prefetch("units", FlashUnit.objects.order_by("number"))
+    found = FlashPurchase.objects.select_related("run", "order")
+    found = found.prefetch_related("order__lines__product", units)
+    return get_object_or_404(found, user_id=user_id, order__number=number)
+
+
 def used_slots(run_id: int, user_id: int) -> set[int]:
     units = FlashUnit.objects.filter(run_id=run_id, user_id=user_id)
     return {slot for slot in units.values_list("slot", flat=True) if slot is not None}
@@ -146,8 +223,8 @@ def last_position(run_id: int) -> int:
     return placed.order_by("-position").values_list("position", flat=True).first() or 0
 
 
-def leaderboard(run_id: int) -> QuerySet[FlashPurchase]:
-    """Paid purchases by position; a page costs the same at any depth."""
+def leaderboard(run_id: int | None) -> QuerySet[FlashPurchase]:
+    """Paid purchases by position; a page costs the same at any depth. Of no run: none."""
     placed = FlashPurchase.objects.filter(run_id=run_id, position__isnull=False)
     return placed.select_related("user").order_by("position")
 

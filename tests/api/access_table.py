@@ -8,6 +8,7 @@ import io
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -16,10 +17,12 @@ from rest_framework.test import APIClient
 
 from accounts.sessions.services import session_start
 from accounts.users.services import user_deactivate
+from common import clock
 from payments.checkout.services import Placed, order_place
 from payments.intake.services import Capture, payment_settle
 from payments.stripe import services as stripe
 from tests.factories.events import stored_event
+from tests.factories.flash import live_run
 from tests.factories.orders import order_body
 from tests.factories.shop import ProductFactory
 from tests.factories.users import PASSWORD, StaffFactory, SuperuserFactory, UserFactory
@@ -115,6 +118,8 @@ class World:
             return path.format(
                 slug="no-such", number="SK-0000-0000", uid=uuid.uuid4(), event_id="evt_none"
             )
+        if "flash-sales/{slug}" in path:
+            return path.format(slug=live_run(units=5, stock=50, ends=True).sale.slug)
         if "{slug}" in path:
             return path.format(slug=ProductFactory(stock=5).slug)
         if "{event_id}" in path:
@@ -183,6 +188,18 @@ def _deposit(*_: Any) -> dict[str, Any]:
     return {"amount": "5.00", "currency": "USD", "payment": {"method": "stripe"}}
 
 
+def _flash_sale(*_: Any) -> dict[str, Any]:
+    return {"product": ProductFactory(stock=9).slug, "price": "5.00", "allocation": 3} | _window()
+
+
+def _window(*_: Any) -> dict[str, Any]:
+    return {"starts_at": (clock.now() + timedelta(days=1)).isoformat()}
+
+
+def _units(*_: Any) -> dict[str, Any]:
+    return {"quantity": 1, "payment": {"method": "stripe"}}
+
+
 def _just(**body: Any) -> Body:
     return lambda *_: body
 
@@ -209,6 +226,11 @@ TABLE: Final[dict[Operation, Row]] = {
     ("GET", V + "products/"): Row("anybody"),
     ("GET", V + "products/{slug}/"): Row("anybody"),
     ("GET", V + "categories/"): Row("anybody"),
+    ("GET", V + "flash-sales/"): Row("anybody"),
+    ("GET", V + "flash-sales/{slug}/"): Row("anybody"),
+    ("GET", V + "flash-sales/{slug}/stock/"): Row("anybody"),
+    ("GET", V + "flash-sales/{slug}/leaderboard/"): Row("anybody"),
+    ("POST", V + "flash-sales/{slug}/purchases/"): Row("signed in", 201, _units),
     #
     ("GET", V + "orders/"): Row("signed in"),
     ("POST", V + "orders/"): Row("signed in", 201, _order),
@@ -237,6 +259,13 @@ TABLE: Final[dict[Operation, Row]] = {
     ("POST", S + "products/{slug}/image/"): Row("staff", 200, _picture, form=True),
     ("GET", S + "products/{slug}/stock/"): Row("staff"),
     ("POST", S + "products/{slug}/stock/"): Row("staff", 201, _just(delta=1, reason="found")),
+    ("GET", S + "flash-sales/"): Row("staff"),
+    ("POST", S + "flash-sales/"): Row("staff", 201, _flash_sale),
+    ("GET", S + "flash-sales/{slug}/"): Row("staff"),
+    ("PATCH", S + "flash-sales/{slug}/"): Row("staff", 200, _just(price="4.50")),
+    ("GET", S + "flash-sales/{slug}/runs/"): Row("staff"),
+    ("POST", S + "flash-sales/{slug}/runs/"): Row("staff", 201, _window),
+    ("POST", S + "flash-sales/{slug}/end/"): Row("staff"),
     #
     ("GET", S + "orders/"): Row("staff"),
     ("GET", S + "orders/{number}/"): Row("staff"),

@@ -1,6 +1,7 @@
 """What each GET of the schema costs in queries, and that no list costs more when it grows."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,12 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from accounts.sessions import store
+from common import clock
+from shop.flash_sales import services
+from shop.flash_sales.models import FlashRun
 from tests.factories.events import stored_event
-from tests.factories.orders import buy, place, refund
+from tests.factories.flash import HOUR, live_run
+from tests.factories.orders import buy, place, post, refund
 from tests.factories.shop import CategoryFactory, ProductFactory
 from tests.factories.users import StaffFactory, client_for
 from tests.factories.wallet import deposit
@@ -23,6 +28,9 @@ V1 = "/api/v1/"
 # Queries of a signed-in caller whose session the cache knows.
 BUDGETS = {
     "/api/v1/admin/audit-log/": 2,
+    "/api/v1/admin/flash-sales/": 5,
+    "/api/v1/admin/flash-sales/{slug}/": 4,
+    "/api/v1/admin/flash-sales/{slug}/runs/": 4,
     "/api/v1/admin/ledger/trial-balance/": 1,
     "/api/v1/admin/orders/": 5,
     "/api/v1/admin/orders/{number}/": 5,
@@ -36,6 +44,10 @@ BUDGETS = {
     "/api/v1/admin/webhook-events/{event_id}/": 1,
     "/api/v1/auth/me/": 1,
     "/api/v1/categories/": 2,
+    "/api/v1/flash-sales/": 5,
+    "/api/v1/flash-sales/{slug}/": 4,
+    "/api/v1/flash-sales/{slug}/leaderboard/": 3,
+    "/api/v1/flash-sales/{slug}/stock/": 4,
     "/api/v1/orders/": 5,
     "/api/v1/orders/{number}/": 5,
     "/api/v1/payments/": 2,
@@ -64,6 +76,7 @@ class World:
 
     def __init__(self, api: APIClient, staff: APIClient, drain: Callable[..., int]) -> None:
         self.api, self.staff, self.drain, self.last = api, staff, drain, {}
+        self.first: FlashRun | None = None
 
     def grow(self) -> None:
         product = ProductFactory(stock=9, category=CategoryFactory())
@@ -82,16 +95,33 @@ class World:
         assert self.staff.patch(url, {"price": "11.00"}, format="json").status_code == 200
         stock = {"delta": 1, "reason": "count"}
         assert self.staff.post(f"{url}stock/", stock, format="json").status_code == 201
+        self._flash_sale()
         self.last = {"slug": slug, "number": order["number"]}
         self.last["event_id"] = stored_event(state="ignored").event_id
         self.last["uid"] = order["payment"]["id"]
+
+    def _flash_sale(self) -> None:
+        """Another sale; of the first one another run, and another buyer on its leaderboard."""
+        if self.first is None:
+            self.first = live_run(units=MANY + 1, stock=3 * MANY, price=1, ends=True)
+        else:
+            live_run(units=1)
+            starts_at = clock.now() + timedelta(days=self.first.sale.runs.count())
+            plan = services.Plan(1, starts_at, starts_at + HOUR)
+            services.run_schedule(sale_id=self.first.sale_id, plan=plan, actor_id=None)
+        url = f"{V1}flash-sales/{self.first.sale.slug}/purchases/"
+        answer = post(self.api, url, {"quantity": 1, "payment": {"method": "wallet"}})
+        assert answer.status_code == 201, answer.content
+        self.first.purchases.update(paid_at=clock.now() - timedelta(minutes=1))
+        services.positions_give(run_id=self.first.pk)
 
     def costs(self) -> dict[str, int]:
         return {route: self.cost(route, paged=paged) for route, paged in routes().items()}
 
     def cost(self, route: str, *, paged: bool) -> int:
         client = self.staff if route.startswith(f"{V1}admin/") else self.api
-        path = route.format(**self.last) + ("?page_size=100" if paged else "")
+        flash = {"slug": self.first.sale.slug} if self.first and "flash-sales" in route else {}
+        path = route.format(**self.last | flash) + ("?page_size=100" if paged else "")
         client.get(path)
         with CaptureQueriesContext(connection) as caught:
             answer = client.get(path)

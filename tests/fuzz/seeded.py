@@ -9,6 +9,7 @@ from common import clock
 from payments.checkout.services import deposit_open
 from tests.api.access_table import TABLE, Row, World
 from tests.factories.events import stored_event
+from tests.factories.flash import live_run
 from tests.factories.shop import CategoryFactory, ProductFactory
 
 STATES: Final = ("open", "paid", "underpaid")
@@ -37,6 +38,8 @@ class Seeded:
         for state in (*STATES, "paid"):
             self.world.placed(user, state)
         _deposit(user)
+        live_run(units=2)
+        live_run(units=2)
         stored_event()
         stored_event()
 
@@ -52,6 +55,8 @@ class Seeded:
 
     def key(self, name: str, state: str) -> str:
         """The path parameter of an object in `state`, of those whose caller may see it."""
+        if "flash-sales/{slug}" in self.path:
+            return live_run(units=5, stock=50, ends=True).sale.slug
         if name == "slug":
             return ProductFactory(stock=5).slug
         if name == "event_id":

@@ -42,6 +42,10 @@ PUBLIC = {
     "api/v1/auth/password/reset/confirm/",
     "api/v1/auth/email/verify/",
     "api/v1/categories/",
+    "api/v1/flash-sales/",
+    "api/v1/flash-sales/<slug:slug>/",
+    "api/v1/flash-sales/<slug:slug>/leaderboard/",
+    "api/v1/flash-sales/<slug:slug>/stock/",
     "api/v1/products/",
     "api/v1/products/<slug:slug>/",
 }

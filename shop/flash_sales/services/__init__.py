@@ -10,6 +10,7 @@ from shop.flash_sales.services.runs import (
     sale_change,
     sale_create,
     sale_end,
+    sale_patch,
 )
 from shop.flash_sales.services.units import units_release, units_renew, units_sell, units_take
 
@@ -23,6 +24,7 @@ __all__ = [
     "sale_change",
     "sale_create",
     "sale_end",
+    "sale_patch",
     "units_release",
     "units_renew",
     "units_sell",

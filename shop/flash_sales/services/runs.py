@@ -1,7 +1,9 @@
 """Sales and their runs: planned, changed, ended. Units come out of the stock and go back to it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -11,6 +13,7 @@ from common.db import transactional
 from common.errors import InvalidTransition
 from common.idempotency.services import bind
 from shop.catalogue import selectors as catalogue
+from shop.catalogue.errors import NoSuchProduct
 from shop.flash_sales import locks, rules, selectors
 from shop.flash_sales.errors import (
     AllocationAboveStock,
@@ -18,6 +21,7 @@ from shop.flash_sales.errors import (
     RunOverlaps,
     SlugTaken,
     StartsInThePast,
+    UnknownProduct,
 )
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
 from shop.flash_sales.rules import RunStatus, UnitState, Window
@@ -40,8 +44,11 @@ class Offer:
 def sale_create(
     *, slug: str, product: str, offer: Offer, plan: "Plan", actor_id: int | None
 ) -> FlashRun:
-    """A sale and its first run. Raises SlugTaken, NoSuchProduct, and what `run_schedule` raises."""
-    product_id = catalogue.product_get(product).pk
+    """A sale and its first run.
+
+    Raises SlugTaken, UnknownProduct, and what `run_schedule` raises.
+    """
+    product_id = _product_id(product)
     try:
         with transaction.atomic():
             sale = FlashSale.objects.create(slug=slug, product_id=product_id, **_columns(offer))
@@ -50,6 +57,13 @@ def sale_create(
     bind(f"flash_sale:{slug}", status=201)
     record(actor_id=actor_id, action="flash_sale.create", target=f"flash_sale:{slug}")
     return _schedule(sale, plan, actor_id)
+
+
+def _product_id(slug: str) -> int:
+    try:
+        return catalogue.product_get(slug).pk
+    except NoSuchProduct as unknown:
+        raise UnknownProduct from unknown
 
 
 def _columns(offer: Offer) -> dict[str, object]:
@@ -140,6 +154,14 @@ def sale_change(*, sale_id: int, offer: Offer, actor_id: int) -> FlashSale:
     return sale
 
 
+@transactional
+def sale_patch(*, sale_id: int, changes: Mapping[str, Any], actor_id: int) -> FlashSale:
+    """`sale_change` of some fields of the offer; the others stay as they are under the lock."""
+    sale = locks.sale(sale_id)
+    offer = Offer(**{name: getattr(sale, name) for name in Offer.__slots__})
+    return sale_change(sale_id=sale_id, offer=replace(offer, **changes), actor_id=actor_id)
+
+
 def _change_terms(run: FlashRun, offer: Offer) -> None:
     wanted = replace(
         run.terms,
@@ -197,7 +219,10 @@ def _may_end(run: FlashRun, reason: FlashRun.End) -> bool:
 def sale_end(*, sale_id: int, actor_id: int) -> FlashRun:
     """Staff end the run that is open, or else call off the next. Raises InvalidTransition."""
     sale = locks.sale(sale_id)
-    run = sale.runs.filter(ended_at=None).order_by("starts_at").first()
+    now = clock.now()
+    # One whose time is over has ended, though no sweep has come by.
+    planned = sale.runs.filter(ended_at=None).order_by("starts_at")
+    run = next((run for run in planned if not run.window.is_over(now)), None)
     if run is None:
         raise InvalidTransition("sale", RunStatus.ENDED, RunStatus.ENDED)
     bind(f"flash_run:{run.pk}", status=200)
