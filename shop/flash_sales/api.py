@@ -48,7 +48,10 @@ def _now(sales: Iterable[Any]) -> dict[str, Any]:
 
 
 def _sale_body(slug: str) -> Any:
-    sale = selectors.sale_get(slug)
+    return _shown(selectors.sale_get(slug))
+
+
+def _shown(sale: Any) -> Any:
     return FlashSaleOut(sale, context=_now([sale])).data
 
 
@@ -131,7 +134,7 @@ class Leaderboard(ApiView):
 
 
 def _sale_again(_: Request, ref: str) -> Any:
-    return _sale_body(ref.removeprefix("flash_sale:"))
+    return _shown(selectors.sale_by_id(int(ref.removeprefix("flash_sale:"))))
 
 
 def _run_again(_: Request, ref: str) -> Any:
@@ -140,7 +143,7 @@ def _run_again(_: Request, ref: str) -> Any:
 
 def _sale_of_run_again(_: Request, ref: str) -> Any:
     run = selectors.run_get(int(ref.removeprefix("flash_run:")))
-    return _sale_body(run.sale.slug)
+    return _shown(run.sale)
 
 
 class StaffFlashSales(SaleList):

@@ -61,6 +61,10 @@ def sale_get(slug: str) -> FlashSale:
     return found
 
 
+def sale_by_id(pk: int) -> FlashSale:
+    return FlashSale.objects.select_related("product").get(pk=pk)
+
+
 def sales_now(sales: Iterable[FlashSale]) -> list[SaleNow]:
     """Sales with their runs; three queries, whatever their number."""
     sales, now = list(sales), clock.now()

@@ -7,6 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from shop.orders.models import Order
+from tests.factories.flash import live_run
 from tests.factories.orders import ORDERS, STAFF, order_body, own_rollbacks, place, settled
 from tests.factories.shop import ProductFactory
 
@@ -23,9 +24,15 @@ def raw(client: Any, url: str, body: str | bytes, kind: str = "application/json"
     return client.post(url, body, content_type=kind)
 
 
-@pytest.fixture(params=["orders", "cancel", "payments", "confirm", "refund", "stock", "fulfil"])
+@pytest.fixture(
+    params=[
+        *("orders", "cancel", "payments", "confirm", "refund", "stock", "fulfil"),
+        *("units", "sale", "runs", "end"),
+    ]
+)
 def route(request: Any, api: Any, staff_api: Any) -> tuple[Any, str]:
-    """Each write route of orders and payments, with a client that may use it."""
+    """Each POST of orders, payments and flash sales, with a client that may use it."""
+    flash = f"flash-sales/{live_run(units=1).sale.slug}"
     made = place(api, ("a", 1))
     number, uid = made["number"], made["payment"]["id"]
     return {
@@ -36,6 +43,10 @@ def route(request: Any, api: Any, staff_api: Any) -> tuple[Any, str]:
         "refund": (staff_api, f"{STAFF}payments/{uid}/refund/"),
         "stock": (staff_api, f"{STAFF}products/a/stock/"),
         "fulfil": (staff_api, f"{STAFF}orders/{number}/fulfil/"),
+        "units": (api, f"/api/v1/{flash}/purchases/"),
+        "sale": (staff_api, f"{STAFF}flash-sales/"),
+        "runs": (staff_api, f"{STAFF}{flash}/runs/"),
+        "end": (staff_api, f"{STAFF}{flash}/end/"),
     }[request.param]
 
 

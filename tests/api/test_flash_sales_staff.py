@@ -108,10 +108,11 @@ def test_a_sale_is_refused_and_leaves_nothing(
 
 
 def test_the_same_key_makes_one_sale_one_run_and_one_end(staff_api: Any, lamp: Any) -> None:
-    body = sale_body(allocation=1, ends_at=later(hours=2))
-    runs, again = f"{SALES}lamp-x-flash/runs/", {"starts_at": later(hours=3)}
+    slug = "s" * 100
+    body = sale_body(allocation=1, ends_at=later(hours=2), slug=slug)
+    runs, again = f"{SALES}{slug}/runs/", {"starts_at": later(hours=3)}
     for path, sent, status in (
-        (SALES, body, 201), (runs, again, 201), (f"{SALES}lamp-x-flash/end/", None, 200),
+        (SALES, body, 201), (runs, again, 201), (f"{SALES}{slug}/end/", None, 200),
     ):  # fmt: skip
         first, second = (post(staff_api, path, sent, key="k") for _ in range(2))
         assert (first.status_code, second.status_code) == (status, status)

@@ -33,6 +33,7 @@ from tests.api.hostile import (
     refused,
     strings,
 )
+from tests.factories.flash import live_run
 from tests.factories.orders import own_rollbacks, settled
 from tests.factories.shop import CategoryFactory, ProductFactory
 from tests.factories.users import SuperuserFactory, client_for
@@ -236,6 +237,9 @@ def infested(drain: Callable[..., int]) -> User:
     uid = order["payment"]["id"]
     back = staff.post(f"{v}payments/{uid}/refund/", {"reason": SCRIPT}, format="json")
     assert back.status_code == 201, back.content
+    offer = {"condition": {"name": SCRIPT, "description": SCRIPT}}
+    flash = f"{v}flash-sales/{live_run(units=1).sale.slug}/"
+    assert staff.patch(flash, offer, format="json").status_code == 200
     CategoryFactory(name=SCRIPT)
     return joe
 
@@ -258,7 +262,7 @@ def test_admin_pages_and_mails_show_a_script_as_text(infested: User, drain: Any)
     pages = pages_of(root)
     assert [url for url, page in pages.items() if SCRIPT in page] == []
     shown = {url.split("/")[3] for url, page in pages.items() if escape(SCRIPT) in page}
-    assert {"product", "category", "stock", "order", "payment", "refund"} <= shown
+    assert {"product", "category", "stock", "order", "payment", "refund", "flashsale"} <= shown
     Client().post("/api/v1/auth/password/reset/", {"email": infested.email}, "application/json")
     drain()
     [(html, _)] = mail.outbox[-1].alternatives  # type: ignore[attr-defined]

@@ -47,6 +47,12 @@ def test_windows_that_are_open_at_one_moment(other: Window, expected: bool) -> N
     assert other.overlaps(TIMED) is expected
 
 
+def test_a_run_that_was_ended_before_its_start_was_called_off() -> None:
+    assert replace(OPEN, ended_at=START).called_off
+    assert not replace(OPEN, ended_at=START + HOUR).called_off
+    assert not OPEN.called_off
+
+
 PROMISED = Terms(500, 200, 2, 4, START, START + HOUR)
 
 

@@ -54,7 +54,7 @@ def sale_create(
             sale = FlashSale.objects.create(slug=slug, product_id=product_id, **_columns(offer))
     except IntegrityError as taken:
         raise SlugTaken from taken
-    bind(f"flash_sale:{slug}", status=201)
+    bind(f"flash_sale:{sale.pk}", status=201)
     record(actor_id=actor_id, action="flash_sale.create", target=f"flash_sale:{slug}")
     return _schedule(sale, plan, actor_id)
 
@@ -149,7 +149,7 @@ def sale_change(*, sale_id: int, offer: Offer, actor_id: int) -> FlashSale:
     for name, value in _columns(offer).items():
         setattr(sale, name, value)
     sale.save()
-    bind(f"flash_sale:{sale.slug}", status=200)
+    bind(f"flash_sale:{sale.pk}", status=200)
     record(actor_id=actor_id, action="flash_sale.change", target=f"flash_sale:{sale.slug}")
     return sale
 
