@@ -145,7 +145,8 @@ class FlashRunAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FlashRun]:
         states = {f"n_{s.value}": Count("units", filter=Q(units__state=s)) for s in UnitState}
-        return super().get_queryset(request).annotate(**states)
+        runs: QuerySet[FlashRun] = super().get_queryset(request).annotate(**states)
+        return runs
 
     @admin.display(description="sale")
     def shown_sale(self, run: FlashRun) -> str:
