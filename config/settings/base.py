@@ -358,6 +358,9 @@ def redis_cache(url: str) -> dict[str, Any]:
         "OPTIONS": {
             "SOCKET_CONNECT_TIMEOUT": 1,
             "SOCKET_TIMEOUT": 1,
+            # Without these every call of a request waits the second for a Redis that is silent.
+            "CONNECTION_POOL_CLASS": "common.cache.store.Pool",
+            "REDIS_CLIENT_CLASS": "common.cache.store.Client",
             "IGNORE_EXCEPTIONS": True,
         },
     }

@@ -4,7 +4,8 @@ import asyncio
 import socket
 import struct
 import threading
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -32,6 +33,12 @@ class Fault:
 
 
 NORMAL = Fault()
+
+
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    """What the call returned, and its seconds."""
+    started = time.monotonic()
+    return call(), time.monotonic() - started
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
