@@ -1,30 +1,42 @@
-"""The shop behind a network that goes wrong, with the controls that lack its guards."""
+"""MySQL and Stripe behind a network that goes wrong, with the controls that lack the guards."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings as django_settings
-from django.db import connection
+from django.db import connection, connections
+from django.db.models import Sum
+from django.db.models.functions import Now
 
+from common.idempotency.models import IdempotencyRecord
+from common.idempotency.services import CLAIM_LAPSES
+from common.outbox.models import OutboxMessage
 from config import invariants
-from config.settings.base import mysql, redis_cache
+from config.settings.base import mysql
 from payments.sandbox.stripe import StripeSandbox
+from payments.stripe import services as stripe
 from payments.stripe.models import StripeIntent
+from shop.inventory.models import Stock
 from shop.models import Order
 from tests.factories.shop import ProductFactory
 from tests.factories.users import UserFactory, client_for
-from tests.faults.proxy import NORMAL, Fault, Kind, Proxy
+from tests.faults.proxy import NORMAL, Fault, Kind, Proxy, timed
 from tests.races.parallel import post_order, quiet
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
 # Of the tests alone; the shop's own is 30 seconds.
 READ_TIMEOUT = 1
+# Generous: a request gives up at its first statement that is not answered.
+SILENT_BOUND = 3 * READ_TIMEOUT
+# In capitals, as the client sends it: "autocommit" is none.
+COMMIT = b"COMMIT"
 KEY = {"Idempotency-Key": "once"}
 
 
@@ -38,8 +50,10 @@ def mysql_through_proxy(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Iter
         patch.setitem(known, "HOST", "127.0.0.1")
         patch.setitem(known, "PORT", proxy.port)
         patch.setitem(known, "OPTIONS", own)
-        yield proxy
-        connection.close()
+        try:
+            yield proxy
+        finally:
+            connection.close()
 
 
 def is_clean(answer: Any) -> bool:
@@ -50,11 +64,6 @@ def is_clean(answer: Any) -> bool:
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert b"Traceback" not in answer.content
     return int(answer.headers["Retry-After"]) >= 1
-
-
-def timed(call: Callable[[], Any]) -> tuple[Any, float]:
-    started = time.monotonic()
-    return call(), time.monotonic() - started
 
 
 def order_through(
@@ -92,6 +101,78 @@ def lost_at_each(monkeypatch: pytest.MonkeyPatch, kind: Kind, request: bytes) ->
     raise AssertionError("no end")
 
 
+def left_by_an_order(
+    monkeypatch: pytest.MonkeyPatch, fault: Fault, **headers: str
+) -> tuple[Callable[[], Any], list[str], int]:
+    """An order answered 503; how to place it again, what its keys and how many orders are left."""
+    product = ProductFactory(stock=5)
+    client = quiet(client_for(UserFactory()))
+    with mysql_through_proxy(monkeypatch) as proxy:
+        connection.ensure_connection()
+        proxy.set(fault)
+        lost = post_order(client, {product.slug: 1}, **headers)
+        assert (proxy.hits >= fault.nth, lost.status_code) == (True, 503)
+        assert is_clean(lost)
+    states = list(IdempotencyRecord.objects.values_list("state", flat=True))
+    again = partial(post_order, client, {product.slug: 1}, **headers)
+    return again, states, Order.objects.count()
+
+
+def held() -> int:
+    return int(Stock.objects.aggregate(Sum("held"))["held__sum"])
+
+
+# Which COMMIT of an order with a key, and what it leaves: keys and orders.
+CLAIM, ORDER = 1, 2
+LOST_COMMITS = [
+    pytest.param(CLAIM, Kind.RESET, [], 0, id="claim-not-committed"),
+    pytest.param(CLAIM, Kind.RESET_AFTER, ["running"], 0, id="claim-committed"),
+    pytest.param(ORDER, Kind.RESET, [], 0, id="order-not-committed"),
+    pytest.param(ORDER, Kind.RESET_AFTER, ["done"], 1, id="order-committed"),
+]
+
+
+@pytest.mark.proof(
+    "The connection to MySQL is reset before or after a COMMIT",
+    size="the claim's and the order's",
+    control="test_control_without_a_key_the_retry_makes_a_second_order",
+)
+@pytest.mark.parametrize(("nth", "kind", "keys", "orders"), LOST_COMMITS)
+def test_a_commit_of_unknown_outcome_makes_one_order(
+    monkeypatch: pytest.MonkeyPatch, nth: int, kind: Kind, keys: list[str], orders: int
+) -> None:
+    again, *left = left_by_an_order(monkeypatch, Fault(kind, request=COMMIT, nth=nth), **KEY)
+    assert left == [keys, orders]
+    IdempotencyRecord.objects.update(claimed_at=Now() - CLAIM_LAPSES - timedelta(seconds=1))
+    placed, replayed = again(), again()
+    assert (placed.status_code, replayed.status_code) == (201, 201)
+    assert placed.headers.get("Idempotent-Replayed") == ("true" if orders else None)
+    assert placed.json()["number"] == replayed.json()["number"] == Order.objects.get().number
+    assert held() == 1
+    assert invariants.breaches() == []
+
+
+def test_control_without_a_key_the_retry_makes_a_second_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fault = Fault(Kind.RESET_AFTER, request=COMMIT)
+    again, *left = left_by_an_order(monkeypatch, fault)
+    assert left == [[], 1]
+    assert again().status_code == 201
+    assert (Order.objects.count(), held()) == (2, 2)
+
+
+def test_control_a_claim_that_has_not_lapsed_keeps_its_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fault = Fault(Kind.RESET_AFTER, request=COMMIT, nth=CLAIM)
+    again, *_ = left_by_an_order(monkeypatch, fault, **KEY)
+    refused = again()
+    assert is_clean(refused)
+    assert refused.json()["code"] == "idempotency_key_in_use"
+    assert Order.objects.count() == 0
+
+
 def test_a_reset_in_the_middle_of_a_transaction_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -106,33 +187,61 @@ def test_a_reset_in_the_middle_of_a_transaction_leaves_nothing(
 )
 @pytest.mark.parametrize("kind", [Kind.DROP, Kind.HALF_OPEN])
 def test_a_silent_mysql_is_a_503_in_time(monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
-    (_, first, again), took = timed(lambda: order_through(monkeypatch, Fault(kind), **KEY))
-    assert (first.status_code, again.status_code) == (503, 201)
+    product = ProductFactory(stock=5)
+    client = quiet(client_for(UserFactory()))
+    with mysql_through_proxy(monkeypatch) as proxy:
+        connection.ensure_connection()
+        proxy.set(Fault(kind))
+        first, took = timed(lambda: post_order(client, {product.slug: 1}, **KEY))
+    print(f"{kind.name}: {took:.1f} s")
+    assert first.status_code == 503
     assert is_clean(first)
-    assert took < 10 * READ_TIMEOUT
+    assert took < SILENT_BOUND
+    assert post_order(client, {product.slug: 1}, **KEY).status_code == 201
     assert Order.objects.count() == 1
     assert invariants.breaches() == []
 
 
-def wait_for(seconds: float, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Any:
-    """The catalogue from a MySQL each of whose answers takes `seconds`; the answer and its time."""
+@pytest.mark.parametrize("kind", [Kind.DROP, Kind.HALF_OPEN])
+def test_control_without_a_read_timeout_the_request_waits_for_mysql(
+    monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    product = ProductFactory(stock=5)
+    client = quiet(client_for(UserFactory()))
+    with (
+        mysql_through_proxy(monkeypatch, read_timeout=0) as proxy,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        pool.submit(lambda: connection.ensure_connection()).result()
+        proxy.set(Fault(kind))
+        waiting = pool.submit(post_order, client, {product.slug: 1}, **KEY)
+        with pytest.raises(TimeoutError):
+            waiting.result(SILENT_BOUND)
+        # Its connection ends, and with it the wait.
+        proxy.set(Fault(Kind.RESET))
+        assert waiting.result(10).status_code == 503
+        pool.submit(connections.close_all).result()
+
+
+def slow_catalogue(monkeypatch: pytest.MonkeyPatch, **options: Any) -> tuple[Any, float]:
+    """The catalogue from a MySQL slower than READ_TIMEOUT; the answer and its seconds."""
     client = quiet(client_for(UserFactory()))
     with mysql_through_proxy(monkeypatch, **options) as proxy:
         connection.ensure_connection()
-        proxy.set(Fault(Kind.DELAY, seconds=seconds))
+        proxy.set(Fault(Kind.DELAY, seconds=0.7))
         return timed(lambda: client.get("/api/v1/products/"))
 
 
 def test_a_slow_mysql_is_a_503_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer, _ = wait_for(0.7, monkeypatch)
+    answer, _ = slow_catalogue(monkeypatch)
     assert answer.status_code == 503
     assert is_clean(answer)
 
 
-def test_control_without_a_read_timeout_the_request_waits_for_mysql(
+def test_control_without_a_read_timeout_a_slow_mysql_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    answer, took = wait_for(0.7, monkeypatch, read_timeout=0)
+    answer, took = slow_catalogue(monkeypatch, read_timeout=0)
     assert answer.status_code == 200
     assert took > READ_TIMEOUT
 
@@ -141,41 +250,6 @@ def test_mysql_is_not_waited_for_without_end_and_longer_than_for_a_lock() -> Non
     options = mysql("mysql://a:b@127.0.0.1/c")["OPTIONS"]
     assert 0 < options["connect_timeout"] <= 10
     assert min(options["read_timeout"], options["write_timeout"]) > 10
-
-
-@pytest.fixture
-def redis_proxy(settings: Any) -> Iterator[Proxy]:
-    """The cache of the tests, through a proxy."""
-    location = django_settings.CACHES["default"]["LOCATION"]
-    parts = urlsplit(location)
-    with Proxy(str(parts.hostname), int(parts.port or 6379)) as proxy:
-        there = parts._replace(netloc=f"127.0.0.1:{proxy.port}").geturl()
-        settings.CACHES = {"default": redis_cache(there)}
-        settings.RATE_LIMIT_FACTOR = 1
-        yield proxy
-        proxy.set(NORMAL)
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [Fault(Kind.DELAY, seconds=0.2), Fault(Kind.DROP), Fault(Kind.HALF_OPEN), Fault(Kind.RESET)],
-    ids=lambda fault: fault.kind.name.lower(),
-)
-def test_the_shop_sells_without_redis(
-    redis_proxy: Proxy, sandbox: StripeSandbox, fault: Fault
-) -> None:
-    product = ProductFactory(stock=5)
-    client = quiet(client_for(UserFactory()))
-    redis_proxy.set(fault)
-    listed, reading = timed(lambda: client.get("/api/v1/products/"))
-    placed, ordering = timed(lambda: post_order(client, {product.slug: 1}, **KEY))
-    print(f"{fault.kind.name}: catalogue {reading:.1f} s, order {ordering:.1f} s")
-    assert (listed.status_code, placed.status_code) == (200, 201)
-    # Each wait for Redis is a second at most.
-    assert max(reading, ordering) < 8
-    redis_proxy.set(NORMAL)
-    assert client.get("/api/v1/products/").status_code == 200
-    assert invariants.breaches() == []
 
 
 @pytest.fixture
@@ -209,30 +283,59 @@ STRIPE_FAULTS = [
 ]
 
 
+RETRY = "payments.stripe.resolve_attempt"
+
+
+def charged_and_forgotten(proxy: Proxy, sandbox: StripeSandbox) -> StripeIntent:
+    """Charged, the answer lost, and with it the message of the retry."""
+    confirm_through(proxy, STRIPE_FAULTS[-1])
+    assert OutboxMessage.objects.filter(task=RETRY).delete()[0] == 1
+    intent = StripeIntent.objects.get()
+    assert len(sandbox.charges(intent.intent_id)) == 1
+    return intent
+
+
+def assert_charged_once_and_paid(sandbox: StripeSandbox) -> None:
+    assert Order.objects.get().status == "paid"
+    assert len(sandbox.charges(StripeIntent.objects.get().intent_id)) == 1
+    assert invariants.breaches() == []
+
+
 @pytest.mark.proof(
-    "Stripe behind a network that goes wrong",
+    "Stripe behind a network that goes wrong, and the retry",
     size="late, silent, half-open, reset before and after the request",
-    control="test_control_without_the_poll_the_charge_stays_unsettled",
+    control="test_control_without_the_retry_and_the_poll_the_charge_stays_unsettled",
 )
 @pytest.mark.parametrize("fault", STRIPE_FAULTS, ids=lambda fault: fault.kind.name.lower())
 def test_one_charge_whatever_the_network_does(
     stripe_proxy: Proxy, sandbox: StripeSandbox, drain: Any, fault: Fault
 ) -> None:
     answer, took, _ = confirm_through(stripe_proxy, fault)
+    print(f"{fault.kind.name}: {answer.status_code} in {took:.1f} s")
     assert is_clean(answer)
     assert took < 15
     drain(later=True)
-    order = Order.objects.get()
-    print(f"{fault.kind.name}: {answer.status_code} in {took:.1f} s, {order.status}")
-    intent = StripeIntent.objects.get()
-    assert order.status == "paid"
-    assert len(sandbox.charges(intent.intent_id)) == 1
-    assert invariants.breaches() == []
+    assert_charged_once_and_paid(sandbox)
 
 
-def test_control_without_the_poll_the_charge_stays_unsettled(
-    stripe_proxy: Proxy, sandbox: StripeSandbox
+@pytest.mark.proof(
+    "Stripe's answer is lost, and the retry: the poll alone",
+    size="1 charge",
+    control="test_control_without_the_retry_and_the_poll_the_charge_stays_unsettled",
+)
+def test_the_poll_alone_settles_a_charge(
+    stripe_proxy: Proxy, sandbox: StripeSandbox, drain: Any
 ) -> None:
-    confirm_through(stripe_proxy, STRIPE_FAULTS[-1])
-    assert len(sandbox.charges(StripeIntent.objects.get().intent_id)) == 1
+    intent = charged_and_forgotten(stripe_proxy, sandbox)
+    StripeIntent.objects.filter(pk=intent.pk).update(next_poll_at=Now())
+    assert stripe.poll() == 1
+    drain(later=True)
+    assert_charged_once_and_paid(sandbox)
+
+
+def test_control_without_the_retry_and_the_poll_the_charge_stays_unsettled(
+    stripe_proxy: Proxy, sandbox: StripeSandbox, drain: Any
+) -> None:
+    charged_and_forgotten(stripe_proxy, sandbox)
+    drain(later=True)
     assert Order.objects.get().status == "pending_payment"
