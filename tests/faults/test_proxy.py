@@ -29,7 +29,12 @@ from tests.factories.users import UserFactory, client_for
 from tests.faults.proxy import NORMAL, Fault, Kind, Proxy, timed
 from tests.races.parallel import post_order, quiet
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(120),
+    # Each order would try a Stripe that is not there for half a second.
+    pytest.mark.usefixtures("sandbox"),
+]
 
 # Of the tests alone; the shop's own is 30 seconds.
 READ_TIMEOUT = 1
