@@ -127,7 +127,7 @@ def page(proofs: dict[str, Proof], results: Results) -> str:
 Written by `make prove`; not edited by hand. Each proof stands beside its control: the same test
 with the guard taken out, which has to find the harm. {_scale()}
 
-{_machine()}
+{_machine()} It took {results.seconds.total() / 60:.0f} minutes.
 
 | what | size | runs | outcome | seconds | the control that fails without the guard |
 | --- | --- | --- | --- | --- | --- |

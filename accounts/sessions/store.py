@@ -11,7 +11,8 @@ the state it read before. So a change never clears the key but puts a mark there
 with `add` alone, which a mark defeats. The doubt is set before the commit, so that a process that
 dies between its commit and the "dead" mark leaves no live entry either. A cache that could not be
 reached during the revocation, and comes back with its old contents, is believed for LIVE_TTL at
-most.
+most. Marks are therefore tried at any time: one skipped because Redis was silent a moment before
+would give a revoked family that time while Redis is up.
 """
 
 from collections.abc import Iterable
@@ -22,6 +23,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from accounts.sessions.rules import Principal
+from common.cache.store import insisting
 
 LIVE_TTL: Final = 60
 # Longer than a transaction, and than a reader takes from its query to its `add`.
@@ -50,13 +52,18 @@ def remember(family: UUID, principal: Principal) -> None:
 
 def doubt(families: Iterable[UUID]) -> None:
     """Have the database asked about these families for a while."""
-    cache.set_many({_key(family): DOUBT for family in families}, DOUBT_TTL)
+    _mark(families, DOUBT, DOUBT_TTL)
 
 
 def bury(families: Iterable[UUID]) -> None:
     """Refuse these families' access tokens until the last one has expired."""
     lifetime = int(settings.ACCESS_TOKEN_LIFETIME.total_seconds()) + LIVE_TTL
-    cache.set_many({_key(family): DEAD for family in families}, lifetime)
+    _mark(families, DEAD, lifetime)
+
+
+def _mark(families: Iterable[UUID], mark: str, seconds: int) -> None:
+    with insisting():
+        cache.set_many({_key(family): mark for family in families}, seconds)
 
 
 def _principal(state: dict[str, Any]) -> Principal:

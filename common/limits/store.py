@@ -21,8 +21,6 @@ end
 return {used, left}
 """
 
-# While Redis is away only the first request of these seconds waits for it.
-AWAY_SECONDS: Final = 2.0
 MAX_COUNTERS: Final = 20_000
 
 
@@ -54,21 +52,17 @@ class LocalCounters:
 
 
 local: Final = LocalCounters()
-_away_until = 0.0
 
 
 def count(key: str, window: float) -> tuple[int, float, bool]:
     """Count one; how many in the window, its seconds left, and whether all processes are in it."""
-    global _away_until
     if not is_shared():
         # One process is all there is: its own counters see every request.
         return *local.count(key, window), True
-    if time.monotonic() >= _away_until:
-        try:
-            return *_in_redis(key, window), True
-        except (RedisError, OSError):
-            _away_until = time.monotonic() + AWAY_SECONDS
-    return *local.count(key, window), False
+    try:
+        return *_in_redis(key, window), True
+    except (RedisError, OSError):
+        return *local.count(key, window), False
 
 
 def is_shared() -> bool:

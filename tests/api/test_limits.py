@@ -29,10 +29,8 @@ def _small(settings: Any) -> Iterator[None]:
         "hooks": {"address": 4},
     }
     store.local.clear()
-    store._away_until = 0.0
     yield
     store.local.clear()
-    store._away_until = 0.0
 
 
 @pytest.fixture
@@ -121,14 +119,6 @@ def test_probes_are_never_refused() -> None:
 def test_without_redis_each_process_counts_more_strictly(away: None) -> None:
     assert statuses(Client(), PRODUCTS, 3) == [200, 200, 429]
     assert Client().get(PRODUCTS)["RateLimit-Limit"] == "2"
-
-
-def test_redis_that_is_away_is_not_waited_for_again(
-    away: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.count("a", 60)
-    monkeypatch.setattr(store, "_in_redis", lambda *_: pytest.fail("asked again"))
-    assert store.count("a", 60) == (2, pytest.approx(60, abs=1), False)
 
 
 def test_parallel_requests_lose_no_count_in_redis() -> None:

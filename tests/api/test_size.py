@@ -124,15 +124,13 @@ def test_a_body_beyond_all_bounds_is_refused_at_once_and_leaves_nothing(
     assert wrong(operation) == {}
 
 
-@pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize("operation", WRITES, ids=name)
-def test_a_header_of_10_000_characters_is_refused_or_harmless(
-    operation: Operation, header: str
-) -> None:
+def test_a_header_of_10_000_characters_is_refused_or_harmless(operation: Operation) -> None:
     """Harmless: the same answer as without it."""
     target = Target(operation)
-    answer = target.send(target.body(), headers={header: LONG})
-    assert answer.status_code == TABLE[operation].status or refused(answer)
+    for header in HEADERS:
+        answer = target.send(target.body(), headers={header: LONG})
+        assert answer.status_code == TABLE[operation].status or refused(answer), header
 
 
 @pytest.mark.parametrize("operation", WRITES, ids=name)

@@ -204,8 +204,8 @@ def check(sale: Sale, sandbox: Any, acknowledged: list[str]) -> None:
 
 @pytest.mark.proof(
     "Fail points",
-    size=f"{len(visited())} points, before and after every visit"
-    + (f" (every {STEP}th of many)" if STEP > 1 else ""),
+    size=f"{len(visited())} points, before and after "
+    + (f"1 in {STEP} of many visits" if STEP > 1 else "every visit"),
     control="test_control_with_nobody_to_catch_up_a_charge_is_unsettled",
 )
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -298,16 +298,17 @@ def leave_held_money_available(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("broken", "found"),
     [
-        (forget_what_is_done, "IntegrityError"),
-        (forget_and_lose_the_unique_key, "AssertionError"),
-        (spend_what_is_not_there, "AssertionError"),
-        (leave_held_money_available, "AssertionError"),
+        # The unique key, or a replay that is refused for want of the money it took before.
+        (forget_what_is_done, {"IntegrityError", "AssertionError"}),
+        (forget_and_lose_the_unique_key, {"AssertionError"}),
+        (spend_what_is_not_there, {"AssertionError"}),
+        (leave_held_money_available, {"AssertionError"}),
     ],
 )
 def test_control_a_broken_ledger_is_found(
-    monkeypatch: pytest.MonkeyPatch, broken: Callable[[Any], None], found: str
+    monkeypatch: pytest.MonkeyPatch, broken: Callable[[Any], None], found: set[str]
 ) -> None:
     broken(monkeypatch)
     with pytest.raises(Exception) as raised:  # noqa: PT011  # its name is compared below
         play(25, steps=25, phases=[Phase.generate])
-    assert type(raised.value).__name__ == found
+    assert type(raised.value).__name__ in found
