@@ -17,6 +17,7 @@ from accounts.ledger.services import hold_place, transfer_post
 from common.admin.base import ReadOnlyAdmin
 from common.models import OutboxMessage
 from common.outbox.services import enqueue
+from payments.checkout.services import flash_purchase
 from payments.intake.models import Payment
 from payments.intake.services import refund_request
 from payments.notices.services import notices_skip
@@ -24,6 +25,7 @@ from payments.stripe.models import StripeIntent, WebhookEvent
 from shop.models import Order, Stock
 from shop.orders.rules import Fulfilment, Status
 from tests.factories.admin import pages, paid, placed, quiet_provider, root, send, text_of
+from tests.factories.flash import live_run
 from tests.factories.shop import CategoryFactory, ProductFactory
 from tests.factories.users import StaffFactory
 
@@ -53,6 +55,8 @@ def fill() -> None:
     hold_place(reference=f"h:{payment.pk}", account=wallet, amount=100)
     CategoryFactory()
     Group.objects.create(name=f"group {payment.pk}")
+    run = live_run(units=2)
+    flash_purchase(user_id=payment.user_id, slug=run.sale.slug, quantity=1, method="stripe")
 
 
 @pytest.mark.parametrize("model", REGISTERED, ids=lambda m: m._meta.label)
