@@ -34,12 +34,12 @@ from tests.api.hostile import (
     strings,
 )
 from tests.factories.flash import live_run
-from tests.factories.orders import own_rollbacks, settled
+from tests.factories.orders import own_rollbacks
 from tests.factories.shop import CategoryFactory, ProductFactory
 from tests.factories.users import SuperuserFactory, client_for
 
-__all__ = ["own_rollbacks", "settled"]
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_rollbacks", "settled", "sandbox")]
+__all__ = ["own_rollbacks"]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_rollbacks", "sandbox")]
 
 SCRIPT = "<script>alert('souk')</script>"
 PROBES = {
