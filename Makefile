@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 PORT ?= 8000
 WORKERS ?= 3
+PROVERS ?= 2
 CASES ?= 11000
 PYTEST_ARGS ?=
 UV ?= $(shell command -v uv || echo .cache/uv/bin/uv)
@@ -91,8 +92,8 @@ PROOFS := tests/races tests/faults tests/services/test_ledger_machine.py tests/e
 PROOFS := $(PROOFS) $(addprefix tests/api/test_,webhooks.py idempotency.py throttle_login.py login_timing.py)
 
 # One process: a proof's seconds are its own. PROVE_SCALE=0.1 takes a tenth of the sizes.
-prove: .venv/.full ## races, faults and the ledger in full size (an hour); writes docs/proofs.md
-	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest -p tests.prove -vv --timeout 7200 $(PROOFS) $(PYTEST_ARGS)
+prove: .venv/.full ## races, faults and the ledger in full size (most of an hour); writes docs/proofs.md
+	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest -p tests.prove -n $(PROVERS) --dist worksteal -vv --timeout 7200 $(PROOFS) $(PYTEST_ARGS)
 
 requirements: $(if $(findstring .cache/uv,$(UV)),.cache/uv/bin/uv) ## compile the three hashed requirement files
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras pyproject.toml -o requirements.txt
