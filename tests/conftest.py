@@ -28,7 +28,7 @@ UNMEASURED = (
     *(f"tests/{folder}/" for folder in ("e2e", "faults", "fuzz", "races")),
     *(f"tests/api/test_{name}." for name in ("access", "login_timing", "mass_assignment", "size")),
     *(f"tests/api/test_{name}." for name in ("probes", "query_budgets", "throttle_login")),
-    *(f"tests/api/test_{name}." for name in ("admin_pages", "bad_input", "write_paths")),
+    *(f"tests/api/test_{name}." for name in ("bad_input", "write_paths")),
     "tests/services/test_ledger_machine.",
 )
 

@@ -202,7 +202,7 @@ def test_there_are_searches() -> None:
     assert len(SEARCHES) >= 3
 
 
-@pytest.mark.parametrize(("text", "expected"), zip("%_\\", LITERALS, strict=True))
+@pytest.mark.parametrize(("text", "expected"), [*zip("%_\\", LITERALS, strict=True)])
 @pytest.mark.parametrize("operation", SEARCHES, ids=name)
 def test_wildcards_of_like_are_letters(operation: Operation, text: str, expected: str) -> None:
     assert found_by(operation, text) == [expected]
