@@ -17,6 +17,7 @@ FEATURES = [
     "payments.notices",
     "payments.stripe",
     "shop.flash_sales",
+    "shop.flash_schedules",
     "config",
 ]
 

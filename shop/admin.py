@@ -2,7 +2,8 @@
 
 from shop.catalogue import admin as catalogue
 from shop.flash_sales import admin as flash_sales
+from shop.flash_schedules import admin as flash_schedules
 from shop.inventory import admin as inventory
 from shop.orders import admin as orders
 
-__all__ = ["catalogue", "flash_sales", "inventory", "orders"]
+__all__ = ["catalogue", "flash_sales", "flash_schedules", "inventory", "orders"]

@@ -2,14 +2,17 @@
 
 from shop.catalogue.models import Category, PriceChange, Product
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
+from shop.flash_schedules.models import FlashOccurrence, FlashSchedule
 from shop.inventory.models import Stock, StockHold, StockMovement
 from shop.orders.models import Order, OrderEvent, OrderLine
 
 __all__ = [
     "Category",
+    "FlashOccurrence",
     "FlashPurchase",
     "FlashRun",
     "FlashSale",
+    "FlashSchedule",
     "FlashUnit",
     "Order",
     "OrderEvent",

@@ -4,6 +4,7 @@ from django.urls import path
 
 from shop.catalogue import urls as catalogue
 from shop.flash_sales import urls as flash_sales
+from shop.flash_schedules import api as flash_schedules
 from shop.inventory.api import ProductStock
 from shop.orders.api import PurchasedItems, Purchases
 
@@ -17,5 +18,7 @@ public = [
 staff = [
     *catalogue.staff,
     *flash_sales.staff,
+    path("flash-sales/<slug:slug>/schedules/", flash_schedules.Schedules.as_view()),
+    path("flash-sales/<slug:slug>/schedules/<uuid:uid>/", flash_schedules.Schedule.as_view()),
     path("products/<slug:slug>/stock/", ProductStock.as_view()),
 ]

@@ -32,9 +32,13 @@ MESSAGES: Final = 10
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """Rows to look at. `forms` are the buttons on a row's page; each ends in a service."""
+    """Rows to look at. `forms` are the buttons on a row's page; each ends in a service.
+
+    `add_form` makes a new row, where staff may make any.
+    """
 
     forms: tuple[type[ServiceForm], ...] = ()
+    add_form: type[ServiceForm] | None = None
     change_form_template = "admin/souk/change_form.html"
     # Histories are long: counting all rows of a filtered list costs more than the list.
     show_full_result_count = False
@@ -43,7 +47,7 @@ class ReadOnlyAdmin(ModelAdmin):
         return self.fields or super().get_readonly_fields(request, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+        return self.add_form is not None and super().has_add_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -107,25 +111,42 @@ class ReadOnlyAdmin(ModelAdmin):
             raise PermissionDenied
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return,attr-defined]
-        form = kind(request.POST or None, row=row)
+        return self._carried(request, kind(request.POST or None, row=row))
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if self.add_form is None or not self.has_add_permission(request):
+            raise PermissionDenied
+        return self._carried(request, self.add_form(request.POST or None, row=None))
+
+    def _carried(self, request: HttpRequest, form: ServiceForm) -> HttpResponse:
+        """Ask for what is missing, ask whether to go on, then do it."""
         if not form.is_valid():
             # With nothing to fill in, the first page is the question whether to go on.
             return self._ask(request, form, confirm=not form.is_bound and not form.visible())
         if "confirmed" in request.POST:
             done = carry_out(request, form)
-            return HttpResponseRedirect(page_of(row)) if done else self._ask(request, form)
+            return HttpResponseRedirect(self._page(form)) if done else self._ask(request, form)
         return self._ask(request, form, confirm="edit" not in request.POST)
+
+    def _page(self, form: ServiceForm) -> str:
+        """Of the form's row; of all rows, where there is none yet."""
+        if form.row is not None:
+            return page_of(form.row)
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
     def _ask(
         self, request: HttpRequest, form: ServiceForm, *, confirm: bool = False
     ) -> HttpResponse:
+        title = "new" if form.row is None else self.title_of(form.row)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "row_title": self.title_of(form.row),
-            "title": f"{form.label}: {self.title_of(form.row)}",
+            "row_title": title,
+            "title": f"{form.label}: {title}",
             "form": form,
-            "back": page_of(form.row),
+            "back": self._page(form),
             "confirm": confirm,
         }
         return TemplateResponse(request, "admin/souk/form.html", context)

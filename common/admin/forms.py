@@ -6,9 +6,13 @@ from typing import Any, ClassVar
 from django import forms
 from django.forms import BoundField
 
+from common.errors import SoukError
+
 
 class ServiceForm(forms.Form):
     """Asked for, shown again as plain words, then carried out.
+
+    `row` is what it is about; a form that makes one has None, and sets it in `run`.
 
     `once` is new for each opened form and an idempotency key when it comes back: a double click
     or a reloaded page cannot refund twice.
@@ -39,6 +43,11 @@ class ServiceForm(forms.Form):
     def run(self, actor_id: int) -> str:
         """Call the service; returns the words for success. Raises SoukError."""
         raise NotImplementedError
+
+    def refuse(self, refused: SoukError) -> None:
+        """Show why the service refused, beside the field that it is about."""
+        named = [item["field"] for item in refused.errors if item["field"] in self.fields]
+        self.add_error(named[0] if named else None, refused.detail)
 
     def visible(self) -> list[BoundField]:
         return self.visible_fields()

@@ -24,7 +24,7 @@ def carry_out(request: HttpRequest, form: ServiceForm) -> bool:
             return True
         messages.success(request, _run(begun, form, request.user.pk or 0))
     except SoukError as refused:
-        messages.error(request, refused.detail)
+        form.refuse(refused)
         return False
     return True
 

@@ -171,6 +171,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "RefundStatus": "payments.intake.serializers.REFUND_STATUSES",
         "PaymentMethod": "payments.intake.serializers.METHODS",
         "FlashRunStatus": "shop.flash_sales.serializers.STATUSES",
+        "WebhookEventState": "payments.stripe.serializers.STATES",
+        "FlashOccurrenceState": "shop.flash_schedules.serializers.OCCURRENCE_STATES",
     },
 }
 
@@ -224,6 +226,20 @@ RATE_LIMITS: dict[str, dict[str, int]] = {
 # Multiplies all of them; 0 lifts them.
 RATE_LIMIT_FACTOR = env.float("RATE_LIMIT_FACTOR", default=1.0)
 
+# Purchases of flash sales in a window of seconds (payments/risk): of one user, from one address, of
+# one account younger than so many seconds, and users that one card has paid for. RATE_LIMIT_FACTOR
+# multiplies them as well; a limit of 0 is none.
+FLASH_RISK: dict[str, dict[str, int]] = {
+    "user": {"limit": env.int("FLASH_RISK_USER", default=20), "window": 3600},
+    "address": {"limit": env.int("FLASH_RISK_ADDRESS", default=100), "window": 600},
+    "new_account": {
+        "limit": env.int("FLASH_RISK_NEW_ACCOUNT", default=5),
+        "window": 3600,
+        "younger": 24 * 3600,
+    },
+    "card": {"limit": env.int("FLASH_RISK_CARD", default=4), "window": 24 * 3600},
+}
+
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")
 SHOP_NAME = "Souk"
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"{SHOP_NAME} <shop@localhost>")
@@ -234,6 +250,8 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 # The order's deadline and with it the hold on its stock.
 ORDER_HOLD_SECONDS = env.int("ORDER_HOLD_SECONDS", default=15 * 60)
 FLASH_HOLD_SECONDS = env.int("FLASH_HOLD_SECONDS", default=5 * 60)
+# How long before its start a run of a schedule is planned, and its units leave the stock.
+FLASH_SCHEDULE_AHEAD_SECONDS = env.int("FLASH_SCHEDULE_AHEAD_SECONDS", default=24 * 3600)
 LOW_STOCK_THRESHOLD = env.int("LOW_STOCK_THRESHOLD", default=5)
 
 STRIPE_API_VERSION = "2026-10-28.endive"
@@ -265,6 +283,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "ledger-holds-expire": {"task": "accounts.ledger.expire_holds", "schedule": 10.0},
     "orders-expire": {"task": "payments.checkout.expire_overdue", "schedule": 5.0},
     "flash-sweep": {"task": "shop.flash_sales.sweep", "schedule": 2.0},
+    "flash-plan": {"task": "shop.flash_schedules.plan", "schedule": 30.0},
     "stripe-poll": {"task": "payments.stripe.poll", "schedule": 15.0},
     "stripe-reconcile": {"task": "payments.stripe.reconcile", "schedule": 3600.0},
     "audit-seal": {"task": "common.audit.seal", "schedule": 60.0},

@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import BASE_DIR, LOGGING, env
+from config.settings.base import BASE_DIR, FLASH_RISK, LOGGING, env
 
 STATE_DIR = Path(env.str("SOUK_STATE_DIR", default=str(BASE_DIR / "var")))
 
@@ -57,6 +57,8 @@ if STRIPE_SANDBOX:
     STRIPE_PUBLISHABLE_KEY = "pk_test_sandbox"
     STRIPE_API_BASE = f"http://127.0.0.1:{STRIPE_SANDBOX_PORT}"
     STRIPE_WEBHOOK_SECRETS = [f"whsec_{_secrets['webhook']}"]
+# Test cards are everybody's.
+FLASH_RISK["card"]["limit"] = env.int("FLASH_RISK_CARD", default=0)
 
 DEMO_ALLOWED = True
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"

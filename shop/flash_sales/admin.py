@@ -1,68 +1,16 @@
-"""Flash sales in the admin: to look at, to plan another run of, and to end."""
+"""Flash sales in the admin: made, changed, held again and ended through the services."""
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
 from common.admin.base import Newest, PartInline, ReadOnlyAdmin
 from common.admin.display import EMPTY, amount, link
-from common.admin.forms import ServiceForm
-from shop.flash_sales import rules, services
+from shop.flash_sales.forms import ChangeForm, CreateForm, EndForm, ScheduleForm
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale
 from shop.flash_sales.rules import UnitState
-from shop.flash_sales.services import Plan
-
-
-class ScheduleForm(ServiceForm):
-    name = "schedule"
-    label = "Plan a run"
-
-    allocation = forms.IntegerField(min_value=1, max_value=rules.MAX_ALLOCATION)
-    starts_at = forms.DateTimeField(help_text="UTC, for example 2030-01-31 18:00.")
-    ends_at = forms.DateTimeField(required=False, help_text="Empty: until all units are paid for.")
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        start, end = data.get("starts_at"), data.get("ends_at")
-        if start and end and end <= start:
-            raise ValidationError({"ends_at": "A run ends after it has started."})
-        return data
-
-    def outcome(self) -> list[str]:
-        data = self.cleaned_data
-        return [
-            f"{data['allocation']} units of {self.row.product} leave the stock for the run now.",
-            f"It starts at {data['starts_at']:%Y-%m-%d %H:%M} UTC at the sale's terms of today.",
-        ]
-
-    def run(self, actor_id: int) -> str:
-        data = self.cleaned_data
-        plan = Plan(data["allocation"], data["starts_at"], data["ends_at"])
-        run = services.run_schedule(sale_id=self.row.pk, plan=plan, actor_id=actor_id)
-        return f"Run {run.number} of {self.row} is planned."
-
-
-class EndForm(ServiceForm):
-    name = "end"
-    label = "End the run"
-
-    @classmethod
-    def fits(cls, row: FlashSale) -> bool:
-        return row.runs.filter(ended_at=None).exists()
-
-    def outcome(self) -> list[str]:
-        return [
-            "The open run, or else the next one, ends now; this cannot be undone.",
-            "Its free units go back to the stock, held ones as soon as their orders end.",
-        ]
-
-    def run(self, actor_id: int) -> str:
-        run = services.sale_end(sale_id=self.row.pk, actor_id=actor_id)
-        return f"Run {run.number} of {self.row} has ended."
 
 
 class RunInline(PartInline):
@@ -82,7 +30,8 @@ class RunInline(PartInline):
 
 @admin.register(FlashSale)
 class FlashSaleAdmin(ReadOnlyAdmin):
-    forms = (ScheduleForm, EndForm)
+    forms = (ScheduleForm, ChangeForm, EndForm)
+    add_form = CreateForm
     inlines = (RunInline,)
     list_display = ("slug", "shown_product", "shown_price", "per_order_limit", "per_user_limit")
     list_select_related = ("product",)

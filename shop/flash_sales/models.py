@@ -55,6 +55,8 @@ class FlashRun(models.Model):
     per_user_limit = models.PositiveIntegerField(null=True, blank=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
+    # Planned without an end: `ends_at`, if there is one, is the start of the next run.
+    open_end = models.BooleanField(default=False)
     ended_at = models.DateTimeField(null=True, blank=True)
     end = models.CharField(max_length=8, choices=End, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -87,6 +89,10 @@ class FlashRun(models.Model):
     @property
     def window(self) -> Window:
         return Window(self.starts_at, self.ends_at, self.ended_at)
+
+    @property
+    def planned_window(self) -> Window:
+        return Window(self.starts_at, None if self.open_end else self.ends_at, self.ended_at)
 
     @property
     def terms(self) -> Terms:

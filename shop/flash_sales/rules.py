@@ -1,9 +1,10 @@
 """What a run is at a moment, what it promises, and whose units are whose. Pure."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 MAX_ALLOCATION: Final = 100_000
@@ -49,8 +50,16 @@ class Window:
         """It was ended before it started: there never was such a run."""
         return self.ended_at is not None and self.ended_at <= self.starts_at
 
+    def among(self, starts: Iterable[datetime]) -> "Window":
+        """The same beside runs that start then: an open end is the start of the next of them.
+
+        A run with an end of its own keeps it.
+        """
+        following = min((start for start in starts if start > self.starts_at), default=None)
+        return replace(self, ends_at=following) if self.ends_at is None else self
+
     def overlaps(self, other: "Window") -> bool:
-        """Whether both would be open at one moment; an open end lasts until all is sold."""
+        """Whether both would be open at one moment."""
         return _before(self.starts_at, other.ends_at) and _before(other.starts_at, self.ends_at)
 
 
@@ -114,6 +123,11 @@ def _sooner(promised: datetime | None, wanted: datetime | None) -> bool:
     return wanted is not None and (promised is None or wanted < promised)
 
 
-def free_slots(used: Collection[int], limit: int) -> list[int]:
-    """The places left to a user who may have `limit` units of a run; each unit takes one."""
-    return [slot for slot in range(1, limit + 1) if slot not in used]
+def free_slots(used: Collection[int], limit: int, quantity: int) -> list[int]:
+    """At most `quantity` places of a user who may have `limit` units; each unit takes one."""
+    return list(islice((slot for slot in range(1, limit + 1) if slot not in used), quantity))
+
+
+def units_left(used: Collection[int], limit: int) -> int:
+    """How many more units a user may have."""
+    return max(0, limit - len(used))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NoReturn
 
 from django.db.models import Count, F, Prefetch, Q, QuerySet
 from django.db.models.functions import Now
@@ -172,6 +173,12 @@ def has_free_units(run_id: int) -> bool:
     return FlashUnit.objects.filter(run_id=run_id, state=UnitState.FREE).exists()
 
 
+def is_all_paid(run_id: int) -> bool:
+    """Whether the run is over before anybody has written it down."""
+    unpaid = FlashUnit.objects.filter(run_id=run_id, state__in=[UnitState.FREE, UnitState.HELD])
+    return not unpaid.exists()
+
+
 def run_to_buy(sale: FlashSale) -> FlashRun:
     """The run that is open at this moment, not whether it has units.
 
@@ -180,12 +187,18 @@ def run_to_buy(sale: FlashSale) -> FlashRun:
     now = clock.now()
     runs = FlashRun.objects.select_related("sale__product").filter(sale=sale, ended_at=None)
     started = runs.filter(starts_at__lte=now).order_by("-starts_at").first()
-    if started is not None and not started.window.is_over(now):
-        return started
-    coming = runs.filter(starts_at__gt=now).order_by("starts_at").first()
-    if coming is None:
+    if started is None or started.window.is_over(now):
+        check_next(sale)
+    return started
+
+
+def check_next(sale: FlashSale) -> NoReturn:
+    """Raises SaleNotStarted with the start of the next run, SaleEnded where none is to come."""
+    coming = FlashRun.objects.filter(sale=sale, ended_at=None, starts_at__gt=Now())
+    starts_at = coming.order_by("starts_at").values_list("starts_at", flat=True).first()
+    if starts_at is None:
         raise SaleEnded
-    raise SaleNotStarted(coming.starts_at)
+    raise SaleNotStarted(starts_at)
 
 
 def priced(run: FlashRun) -> PricedProduct:

@@ -62,7 +62,7 @@ class OfferIn(StrictSerializer):
 
 
 class RunIn(StrictSerializer):
-    """`[starts_at, ends_at)`, without an end until all units are paid for.
+    """`[starts_at, ends_at)`; without an end until all is paid for, or the next run starts.
 
     `allocation` is the last run's where it is left out.
     """

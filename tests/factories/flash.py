@@ -5,8 +5,11 @@ from typing import Any
 
 from common import clock
 from shop.flash_sales import services
-from shop.flash_sales.models import FlashRun
+from shop.flash_sales.models import FlashRun, FlashSale
 from shop.flash_sales.services import Offer, Plan
+from shop.flash_schedules.models import FlashSchedule
+from shop.flash_schedules.rules import Frequency, Repeat
+from shop.flash_schedules.services import schedule_create
 from tests.factories.shop import ProductFactory
 from tests.factories.users import StaffFactory
 
@@ -33,6 +36,15 @@ def open_run(run: FlashRun) -> FlashRun:
     run.starts_at = clock.now() - timedelta(minutes=1)
     run.save(update_fields=["starts_at"])
     return run
+
+
+def daily(sale: FlashSale, *, units: int = 1, **how: Any) -> FlashSchedule:
+    """A schedule that has the sale held every day, three hours from now by the database's clock."""
+    first = clock.now() + 3 * HOUR
+    rule = Repeat(Frequency.DAILY, first.date(), first.time().replace(microsecond=0), "UTC")
+    return schedule_create(
+        sale_id=sale.pk, rule=rule, allocation=units, run_minutes=30, actor_id=None, **how
+    )
 
 
 def live_run(**how: Any) -> FlashRun:

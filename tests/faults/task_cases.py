@@ -33,7 +33,7 @@ from payments.stripe import services as stripe_services
 from payments.stripe.models import StripeIntent, StripeRefund, WebhookEvent
 from shop.models import FlashRun, Order, Stock
 from tests.factories.events import stored_event
-from tests.factories.flash import live_run
+from tests.factories.flash import daily, live_run
 from tests.factories.users import UserFactory
 from tests.races.parallel import capture_of, order_of_one
 
@@ -278,6 +278,19 @@ def flash_sweep(sandbox: Any) -> Case:
     )
 
 
+def flash_plan(sandbox: Any) -> Case:
+    """A daily schedule, an hour late still with its moment ahead; the stock is for one run."""
+    run = live_run(units=1, stock=4, ends=True)
+    schedule = daily(run.sale, units=3)
+    return Case(
+        lambda: (
+            list(run.sale.runs.order_by("number").values_list("number", "allocation")),
+            list(schedule.occurrences.order_by("pk").values_list("state", "problem")),
+            Stock.objects.get(product=run.sale.product).on_hand,
+        )
+    )
+
+
 CASES: dict[str, Prepare] = {
     "accounts.credentials.send_reset": send_reset,
     "accounts.credentials.send_verification": send_verification,
@@ -300,4 +313,5 @@ CASES: dict[str, Prepare] = {
     "payments.stripe.sync_intent": sync_intent,
     "payments.stripe.sync_refund": sync_refund,
     "shop.flash_sales.sweep": flash_sweep,
+    "shop.flash_schedules.plan": flash_plan,
 }

@@ -72,7 +72,7 @@ def test_a_run_starts_in_the_future_and_never_beside_another() -> None:
     with pytest.raises(errors.StartsInThePast):
         services.run_schedule(plan=Plan(1, clock.now()), **again)
     with pytest.raises(errors.RunOverlaps):
-        services.run_schedule(plan=Plan(1, run.starts_at + HOUR), **again)
+        services.run_schedule(plan=Plan(1, run.starts_at), **again)
     before = Plan(1, run.starts_at - HOUR / 2, run.starts_at)
     assert services.run_schedule(plan=before, **again).number == 2
 

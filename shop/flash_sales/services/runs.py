@@ -1,6 +1,6 @@
 """Sales and their runs: planned, changed, ended. Units come out of the stock and go back to it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,6 @@ from shop.catalogue import selectors as catalogue
 from shop.catalogue.errors import NoSuchProduct
 from shop.flash_sales import locks, rules, selectors
 from shop.flash_sales.errors import (
-    AllocationAboveStock,
     PromiseBroken,
     RunOverlaps,
     SlugTaken,
@@ -25,8 +24,8 @@ from shop.flash_sales.errors import (
 )
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
 from shop.flash_sales.rules import RunStatus, UnitState, Window
+from shop.flash_sales.services.pool import units_add, units_from_stock
 from shop.inventory import services as inventory
-from shop.inventory.errors import OutOfStock
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,10 @@ def _columns(offer: Offer) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """When a run is held and with how many units; the end is open until all are sold."""
+    """When a run is held and with how many units.
+
+    Without an end it lasts until all are sold, or until the sale's next run starts.
+    """
 
     allocation: int
     starts_at: datetime
@@ -91,7 +93,8 @@ def run_schedule(*, sale_id: int, plan: Plan, actor_id: int | None) -> FlashRun:
 
 
 def _schedule(sale: FlashSale, plan: Plan, actor_id: int | None) -> FlashRun:
-    _check_window(sale, plan)
+    others = list(sale.runs.filter(ended_at=None).order_by("pk"))
+    starts = [plan.starts_at, *(other.starts_at for other in others)]
     run = FlashRun.objects.create(
         sale=sale,
         number=sale.runs.count() + 1,
@@ -100,7 +103,8 @@ def _schedule(sale: FlashSale, plan: Plan, actor_id: int | None) -> FlashRun:
         per_user_limit=sale.per_user_limit,
         allocation=plan.allocation,
         starts_at=plan.starts_at,
-        ends_at=plan.ends_at,
+        ends_at=_find_place(others, plan, starts).ends_at,
+        open_end=plan.ends_at is None,
     )
     record(
         actor_id=actor_id,
@@ -108,33 +112,38 @@ def _schedule(sale: FlashSale, plan: Plan, actor_id: int | None) -> FlashRun:
         target=f"flash_sale:{sale.slug}",
         data={"run": run.number, "allocation": plan.allocation},
     )
-    _add_units(run, 0, plan.allocation)
-    _take_from_stock(run, plan.allocation)
+    units_add(run)
+    # After the units, which take a while: who gives back a unit of a live run waits for its row.
+    for other in others:
+        _give_way(other, starts, actor_id)
+    units_from_stock(run)
     return run
 
 
-def _check_window(sale: FlashSale, plan: Plan) -> None:
+def _find_place(others: Sequence[FlashRun], plan: Plan, starts: Sequence[datetime]) -> Window:
+    """The plan's window between the sale's other runs; an open end gives way to the next start."""
     if plan.starts_at <= clock.now():
         raise StartsInThePast
-    wanted = Window(plan.starts_at, plan.ends_at)
-    for other in sale.runs.filter(ended_at=None).order_by("number"):
-        if other.window.overlaps(wanted):
+    wanted = Window(plan.starts_at, plan.ends_at).among(starts)
+    for other in others:
+        if other.planned_window.among(starts).overlaps(wanted):
             raise RunOverlaps(other.number)
+    return wanted
 
 
-def _add_units(run: FlashRun, there: int, wanted: int) -> None:
-    numbers = range(there + 1, wanted + 1)
-    FlashUnit.objects.bulk_create(
-        (FlashUnit(run=run, number=number) for number in numbers), batch_size=1000
+def _give_way(other: FlashRun, starts: Sequence[datetime], actor_id: int | None) -> None:
+    ends_at = other.planned_window.among(starts).ends_at
+    if ends_at is None or ends_at == other.ends_at:
+        return
+    run = locks.run(other.pk)
+    run.ends_at = ends_at
+    run.save(update_fields=["ends_at"])
+    record(
+        actor_id=actor_id,
+        action="flash_run.bound",
+        target=f"flash_sale:{run.sale.slug}",
+        data={"run": run.number, "ends_at": ends_at.isoformat()},
     )
-
-
-def _take_from_stock(run: FlashRun, quantity: int) -> None:
-    try:
-        inventory.stock_to_run(product_id=run.sale.product_id, quantity=quantity, reason=str(run))
-    except OutOfStock as short:
-        [shortage] = short.shortages
-        raise AllocationAboveStock(wanted=quantity, available=shortage.available) from short
 
 
 @transactional

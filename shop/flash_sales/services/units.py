@@ -11,7 +11,13 @@ from django.db.models.functions import Now
 
 from common import clock
 from shop.flash_sales import locks, rules, selectors
-from shop.flash_sales.errors import OrderLimitExceeded, SaleEnded, SoldOut, UserLimitReached
+from shop.flash_sales.errors import (
+    OrderLimitExceeded,
+    SaleEnded,
+    SaleNotStarted,
+    SoldOut,
+    UserLimitReached,
+)
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.rules import PurchaseState, UnitState
 from shop.inventory import services as inventory
@@ -24,7 +30,7 @@ TRIES: Final = 5
 def units_take(*, run_id: int, order_id: int, user_id: int, quantity: int) -> list[int]:
     """Hold `quantity` units of an open run for an order; their serial numbers.
 
-    Raises SaleEnded, OrderLimitExceeded, UserLimitReached, SoldOut.
+    Raises SaleEnded, SaleNotStarted, OrderLimitExceeded, UserLimitReached, SoldOut.
     """
     run = selectors.run_get(run_id)
     _check_open(run)
@@ -48,7 +54,7 @@ def _claim(run: FlashRun, purchase: FlashPurchase) -> list[int]:
         slots = _slots(run, purchase)
         units = locks.free_units(run.pk, purchase.quantity)
         if len(units) < purchase.quantity:
-            _check_open(selectors.run_get(run.pk))
+            _check_lasts(run)
             raise SoldOut(wanted=purchase.quantity, left=len(units))
         try:
             with transaction.atomic():
@@ -56,17 +62,31 @@ def _claim(run: FlashRun, purchase: FlashPurchase) -> list[int]:
         except IntegrityError:
             continue
         return [unit.number for unit in units]
-    raise UserLimitReached(limit=run.per_user_limit or 0, left=0)
+    raise _limit_reached(run, purchase.user_id)
+
+
+def _check_lasts(run: FlashRun) -> None:
+    """Raises as if the run had ended where it has, or where all is paid and no sweep came by."""
+    _check_open(selectors.run_get(run.pk))
+    if selectors.is_all_paid(run.pk):
+        selectors.check_next(run.sale)
+
+
+def _limit_reached(run: FlashRun, user_id: int) -> UserLimitReached:
+    limit, used = run.per_user_limit or 0, selectors.used_slots(run.pk, user_id)
+    return UserLimitReached(limit=limit, left=rules.units_left(used, limit))
 
 
 def _slots(run: FlashRun, purchase: FlashPurchase) -> list[int | None]:
     """A slot for each unit, or none where nobody is limited."""
     if run.per_user_limit is None:
         return [None] * purchase.quantity
-    free = rules.free_slots(selectors.used_slots(run.pk, purchase.user_id), run.per_user_limit)
+    used = selectors.used_slots(run.pk, purchase.user_id)
+    free = rules.free_slots(used, run.per_user_limit, purchase.quantity)
     if len(free) < purchase.quantity:
+        _check_lasts(run)
         raise UserLimitReached(limit=run.per_user_limit, left=len(free))
-    return [*free[: purchase.quantity]]
+    return [*free]
 
 
 def _hold(units: list[FlashUnit], purchase: FlashPurchase, slots: list[int | None]) -> None:
@@ -120,7 +140,7 @@ def units_renew(*, order_id: int, run_id: int) -> None:
     try:
         _check_open(run)
         _claim(run, purchase)
-    except (SaleEnded, SoldOut, UserLimitReached) as gone:
+    except (SaleEnded, SaleNotStarted, SoldOut, UserLimitReached) as gone:
         product = run.sale.product
         raise OutOfStock({product.pk: Shortage(product.slug, purchase.quantity, 0)}) from gone
     FlashPurchase.objects.filter(pk=purchase.pk).update(state=PurchaseState.HELD)
