@@ -2,6 +2,7 @@
 
 from payments.intake.models import Dispute, Payment, PaymentEvent, Refund, RefundLine
 from payments.notices.models import Notice
+from payments.risk.models import CardUse, RiskAllowance, RiskHit
 from payments.stripe.models import (
     StripeAttempt,
     StripeCustomer,
@@ -11,12 +12,15 @@ from payments.stripe.models import (
 )
 
 __all__ = [
+    "CardUse",
     "Dispute",
     "Notice",
     "Payment",
     "PaymentEvent",
     "Refund",
     "RefundLine",
+    "RiskAllowance",
+    "RiskHit",
     "StripeAttempt",
     "StripeCustomer",
     "StripeIntent",

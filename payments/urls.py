@@ -4,6 +4,7 @@ from django.urls import path
 
 from payments.checkout import api as checkout
 from payments.intake import api as intake
+from payments.risk import api as risk
 from payments.stripe import api as stripe
 
 public = [
@@ -27,6 +28,8 @@ staff = [
     path("payments/<uuid:uid>/", intake.StaffPaymentDetail.as_view()),
     path("payments/<uuid:uid>/refund/", intake.StaffRefunds.as_view()),
     path("payments/<uuid:uid>/resolve/", intake.StaffResolve.as_view()),
+    path("risk/allowances/", risk.Allowances.as_view()),
+    path("risk/allowances/<uuid:uid>/", risk.Allowance.as_view()),
     path("webhook-events/", stripe.StaffEventList.as_view()),
     path("webhook-events/<slug:event_id>/", stripe.StaffEventDetail.as_view()),
     path("webhook-events/<slug:event_id>/replay/", stripe.StaffEventReplay.as_view()),

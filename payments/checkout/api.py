@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from accounts.ledger.errors import InsufficientFunds
 from accounts.sessions.authentication import principal
+from common.addresses import client_address
 from common.api.docs import cursor_of, operation
 from common.api.idempotent import idempotent
 from common.api.permissions import IsStaff
@@ -26,7 +27,10 @@ from payments.checkout.serializers import (
 from payments.intake import selectors as intake
 from payments.intake.api import payment_body
 from payments.intake.errors import MethodUnavailable
+from payments.intake.rules import Method
 from payments.intake.serializers import PaymentOut
+from payments.risk.errors import NewAccountLimit, TooManyFromAddress, TooManyPurchases
+from payments.risk.services import purchase_screened
 from shop.flash_sales import selectors as flash_sales
 from shop.flash_sales.errors import (
     OrderLimitExceeded,
@@ -164,6 +168,9 @@ class FlashPurchases(ApiView):
             SoldOut,
             UserLimitReached,
             InsufficientFunds,
+            TooManyPurchases,
+            TooManyFromAddress,
+            NewAccountLimit,
         ),
         keyed=True,
         request=FlashPurchaseIn,
@@ -171,13 +178,12 @@ class FlashPurchases(ApiView):
     )
     @idempotent(_own_flash_purchase)
     def post(self, request: Request, slug: str) -> Response:
-        body = self.body(request, FlashPurchaseIn)
-        bought = services.flash_purchase(
-            user_id=principal(request).pk,
-            slug=slug,
-            quantity=body["quantity"],
-            method=body["payment"]["method"],
-        )
+        body, user_id = self.body(request, FlashPurchaseIn), principal(request).pk
+        method, address = body["payment"]["method"], client_address(request)
+        with purchase_screened(user_id=user_id, address=address, at_once=method == Method.WALLET):
+            bought = services.flash_purchase(
+                user_id=user_id, slug=slug, quantity=body["quantity"], method=method
+            )
         number = bought.placed.order.number
         return Response(_own_flash_purchase(request, number), status=201)
 

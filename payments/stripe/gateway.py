@@ -22,6 +22,7 @@ from payments.stripe.errors import BadSignature, Declined, Refused, ServerFault,
 T = TypeVar("T")
 # As many as Stripe gives at once.
 PAGE = 100
+WITH_CHARGE: Any = {"expand": ["latest_charge"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Intent:
     currency: str
     error: dict[str, Any] | None
     metadata: dict[str, str]
+    # By which Stripe knows a card again, whatever it is called; empty where it was not asked for.
+    card: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +175,7 @@ def create_intent(
 
 def retrieve_intent(intent_id: str) -> Intent:
     with _answers():
-        return _intent(client().v1.payment_intents.retrieve(intent_id))
+        return _intent(client().v1.payment_intents.retrieve(intent_id, WITH_CHARGE))
 
 
 def confirm_intent(intent_id: str, *, payment_method: str, idempotency_key: str) -> Intent:
@@ -180,7 +183,7 @@ def confirm_intent(intent_id: str, *, payment_method: str, idempotency_key: str)
     with _answers():
         intent = client().v1.payment_intents.confirm(
             intent_id,
-            {"payment_method": payment_method},
+            {"payment_method": payment_method, "expand": ["latest_charge"]},
             {"idempotency_key": idempotency_key},
         )
     return _intent(intent)
@@ -201,7 +204,14 @@ def _intent(intent: stripe.PaymentIntent) -> Intent:
         currency=intent.currency.upper(),
         error=_last_error(error) if error else None,
         metadata=dict(intent.metadata.to_dict()) if intent.metadata else {},
+        card=_card(intent.latest_charge),
     )
+
+
+def _card(charge: Any) -> str:
+    # Without `expand` it is the charge's id.
+    details = getattr(charge, "payment_method_details", None)
+    return str(getattr(getattr(details, "card", None), "fingerprint", None) or "")
 
 
 def _last_error(error: Any) -> dict[str, Any]:

@@ -22,8 +22,9 @@ from payments.checkout.services import Placed, order_place
 from payments.intake.services import Capture, payment_settle
 from payments.stripe import services as stripe
 from tests.factories.events import stored_event
-from tests.factories.flash import live_run
+from tests.factories.flash import daily, live_run
 from tests.factories.orders import order_body
+from tests.factories.risk import allowed
 from tests.factories.shop import ProductFactory
 from tests.factories.users import PASSWORD, StaffFactory, SuperuserFactory, UserFactory
 
@@ -119,7 +120,10 @@ class World:
                 slug="no-such", number="SK-0000-0000", uid=uuid.uuid4(), event_id="evt_none"
             )
         if "flash-sales/{slug}" in path:
-            return path.format(slug=live_run(units=5, stock=50, ends=True).sale.slug)
+            sale = live_run(units=5, stock=50, ends=True).sale
+            return path.format(slug=sale.slug, uid=daily(sale).uid)
+        if "allowances/{uid}" in path:
+            return path.format(uid=allowed().uid)
         if "{slug}" in path:
             return path.format(slug=ProductFactory(stock=5).slug)
         if "{event_id}" in path:
@@ -196,6 +200,14 @@ def _window(*_: Any) -> dict[str, Any]:
     return {"starts_at": (clock.now() + timedelta(days=1)).isoformat()}
 
 
+def _schedule(*_: Any) -> dict[str, Any]:
+    return {"allocation": 1, "dates": [_window()["starts_at"]]}
+
+
+def _allowance(*_: Any) -> dict[str, Any]:
+    return {"user": str(UserFactory().uid), "reason": "our own shopper"}
+
+
 def _units(*_: Any) -> dict[str, Any]:
     return {"quantity": 1, "payment": {"method": "stripe"}}
 
@@ -266,6 +278,13 @@ TABLE: Final[dict[Operation, Row]] = {
     ("GET", S + "flash-sales/{slug}/runs/"): Row("staff"),
     ("POST", S + "flash-sales/{slug}/runs/"): Row("staff", 201, _window),
     ("POST", S + "flash-sales/{slug}/end/"): Row("staff"),
+    ("GET", S + "risk/allowances/"): Row("staff"),
+    ("POST", S + "risk/allowances/"): Row("staff", 201, _allowance),
+    ("DELETE", S + "risk/allowances/{uid}/"): Row("staff", 204),
+    ("GET", S + "flash-sales/{slug}/schedules/"): Row("staff"),
+    ("POST", S + "flash-sales/{slug}/schedules/"): Row("staff", 201, _schedule),
+    ("GET", S + "flash-sales/{slug}/schedules/{uid}/"): Row("staff"),
+    ("PATCH", S + "flash-sales/{slug}/schedules/{uid}/"): Row("staff", 200, _just(active=False)),
     #
     ("GET", S + "orders/"): Row("staff"),
     ("GET", S + "orders/{number}/"): Row("staff"),

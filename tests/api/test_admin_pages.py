@@ -21,11 +21,14 @@ from payments.checkout.services import flash_purchase
 from payments.intake.models import Payment
 from payments.intake.services import refund_request
 from payments.notices.services import notices_skip
+from payments.risk.models import RiskHit
 from payments.stripe.models import StripeIntent, WebhookEvent
+from shop.flash_schedules.services import schedules_plan
 from shop.models import Order, Stock
 from shop.orders.rules import Fulfilment, Status
 from tests.factories.admin import pages, paid, placed, quiet_provider, root, send, text_of
-from tests.factories.flash import live_run
+from tests.factories.flash import daily, live_run
+from tests.factories.risk import allowed
 from tests.factories.shop import CategoryFactory, ProductFactory
 from tests.factories.users import StaffFactory
 
@@ -57,6 +60,10 @@ def fill() -> None:
     Group.objects.create(name=f"group {payment.pk}")
     run = live_run(units=2)
     flash_purchase(user_id=payment.user_id, slug=run.sale.slug, quantity=1, method="stripe")
+    daily(run.sale)
+    allowed()
+    RiskHit.objects.create(user_id=payment.user_id, rule="user", action="refuse")
+    schedules_plan()
 
 
 @pytest.mark.parametrize("model", REGISTERED, ids=lambda m: m._meta.label)
@@ -75,8 +82,9 @@ def test_nobody_adds_edits_or_deletes_history(root: Client, model: Any) -> None:
     fill()
     row = model.objects.order_by("-pk").first()
     before = model.objects.values().get(pk=row.pk)
+    made_by_a_form = admin.site._registry[model].add_form is not None
     for url in (
-        pages(model, "add"),
+        *([] if made_by_a_form else [pages(model, "add")]),
         pages(model, "change", row.pk),
         pages(model, "delete", row.pk),
     ):

@@ -27,7 +27,7 @@ def raw(client: Any, url: str, body: str | bytes, kind: str = "application/json"
 @pytest.fixture(
     params=[
         *("orders", "cancel", "payments", "confirm", "refund", "stock", "fulfil"),
-        *("units", "sale", "runs", "end"),
+        *("units", "sale", "runs", "end", "schedules", "allowances"),
     ]
 )
 def route(request: Any, api: Any, staff_api: Any) -> tuple[Any, str]:
@@ -47,6 +47,8 @@ def route(request: Any, api: Any, staff_api: Any) -> tuple[Any, str]:
         "sale": (staff_api, f"{STAFF}flash-sales/"),
         "runs": (staff_api, f"{STAFF}{flash}/runs/"),
         "end": (staff_api, f"{STAFF}{flash}/end/"),
+        "allowances": (staff_api, f"{STAFF}risk/allowances/"),
+        "schedules": (staff_api, f"{STAFF}{flash}/schedules/"),
     }[request.param]
 
 

@@ -15,9 +15,11 @@ from accounts.sessions import store
 from common import clock
 from shop.flash_sales import services
 from shop.flash_sales.models import FlashRun
+from shop.flash_schedules.services import schedules_plan
 from tests.factories.events import stored_event
-from tests.factories.flash import HOUR, live_run
+from tests.factories.flash import HOUR, daily, live_run
 from tests.factories.orders import buy, place, post, refund
+from tests.factories.risk import allowed
 from tests.factories.shop import CategoryFactory, ProductFactory
 from tests.factories.users import StaffFactory, client_for
 from tests.factories.wallet import deposit
@@ -31,6 +33,8 @@ BUDGETS = {
     "/api/v1/admin/flash-sales/": 5,
     "/api/v1/admin/flash-sales/{slug}/": 4,
     "/api/v1/admin/flash-sales/{slug}/runs/": 4,
+    "/api/v1/admin/flash-sales/{slug}/schedules/": 4,
+    "/api/v1/admin/flash-sales/{slug}/schedules/{uid}/": 4,
     "/api/v1/admin/ledger/trial-balance/": 1,
     "/api/v1/admin/orders/": 5,
     "/api/v1/admin/orders/{number}/": 5,
@@ -40,6 +44,7 @@ BUDGETS = {
     "/api/v1/admin/products/{slug}/": 1,
     "/api/v1/admin/products/{slug}/price-history/": 2,
     "/api/v1/admin/products/{slug}/stock/": 2,
+    "/api/v1/admin/risk/allowances/": 3,
     "/api/v1/admin/webhook-events/": 1,
     "/api/v1/admin/webhook-events/{event_id}/": 1,
     "/api/v1/auth/me/": 1,
@@ -104,6 +109,8 @@ class World:
         """Another sale; of the first one another run, and another buyer on its leaderboard."""
         if self.first is None:
             self.first = live_run(units=MANY + 1, stock=3 * MANY, price=1, ends=True)
+            daily(self.first.sale)
+            schedules_plan()
         else:
             live_run(units=1)
             starts_at = clock.now() + timedelta(days=self.first.sale.runs.count())
@@ -112,6 +119,8 @@ class World:
         url = f"{V1}flash-sales/{self.first.sale.slug}/purchases/"
         answer = post(self.api, url, {"quantity": 1, "payment": {"method": "wallet"}})
         assert answer.status_code == 201, answer.content
+        allowed()
+        self.schedule = daily(self.first.sale).uid
         self.first.purchases.update(paid_at=clock.now() - timedelta(minutes=1))
         services.positions_give(run_id=self.first.pk)
 
@@ -120,7 +129,9 @@ class World:
 
     def cost(self, route: str, *, paged: bool) -> int:
         client = self.staff if route.startswith(f"{V1}admin/") else self.api
-        flash = {"slug": self.first.sale.slug} if self.first and "flash-sales" in route else {}
+        flash: dict[str, Any] = {}
+        if self.first and "flash-sales" in route:
+            flash = {"slug": self.first.sale.slug, "uid": self.schedule}
         path = route.format(**self.last | flash) + ("?page_size=100" if paged else "")
         client.get(path)
         with CaptureQueriesContext(connection) as caught:

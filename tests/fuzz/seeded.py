@@ -9,7 +9,8 @@ from common import clock
 from payments.checkout.services import deposit_open
 from tests.api.access_table import TABLE, Row, World
 from tests.factories.events import stored_event
-from tests.factories.flash import live_run
+from tests.factories.flash import daily, live_run
+from tests.factories.risk import allowed
 from tests.factories.shop import CategoryFactory, ProductFactory
 
 STATES: Final = ("open", "paid", "underpaid")
@@ -30,6 +31,10 @@ class Seeded:
         self.caller = "staff" if self.row.who == "staff" else "customer"
         self.world = World()
         self.category = CategoryFactory().slug
+        # Of a schedule in the path, both the sale and the schedule must be there together.
+        self.sale: Any = (
+            live_run(units=5, stock=50, ends=True).sale if "schedules" in path else None
+        )
         if method == "GET" and "{" not in path:
             self._fill()
 
@@ -40,6 +45,8 @@ class Seeded:
         _deposit(user)
         live_run(units=2)
         live_run(units=2)
+        allowed()
+        allowed()
         stored_event()
         stored_event()
 
@@ -56,7 +63,10 @@ class Seeded:
     def key(self, name: str, state: str) -> str:
         """The path parameter of an object in `state`, of those whose caller may see it."""
         if "flash-sales/{slug}" in self.path:
-            return live_run(units=5, stock=50, ends=True).sale.slug
+            sale = self.sale or live_run(units=5, stock=50, ends=True).sale
+            return sale.slug if name == "slug" else str(daily(sale).uid)
+        if "allowances/" in self.path:
+            return str(allowed().uid)
         if name == "slug":
             return ProductFactory(stock=5).slug
         if name == "event_id":

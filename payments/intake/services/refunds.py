@@ -24,7 +24,9 @@ from payments.intake.services import books
 from payments.intake.services.moves import move, record, tell
 from shop.orders import rules as order_rules
 from shop.orders import services as orders
+from shop.orders.models import Order
 from shop.orders.rules import LineLeft, LineShare
+from shop.orders.rules import Status as OrderStatus
 
 
 @transactional
@@ -236,8 +238,15 @@ def _settle(refund: Refund, found: Locked) -> None:
     tell(record(payment, "refunded", amount=refund.amount, once=f"refund:{refund.uid}"))
     if payment.refunded == payment.captured and payment.status != Status.REFUNDED:
         move(payment, Status.REFUNDED)
+        _let_expire(found.order)
     _refund_order(refund, found)
     books.book_refund(refund)
+
+
+def _let_expire(order: Order | None) -> None:
+    """An order that waited for a review of its money waits no more."""
+    if order is not None and order.deadline_suspended and order.status == OrderStatus.PENDING:
+        orders.order_suspend_deadline(order, suspended=False)
 
 
 def _refund_order(refund: Refund, found: Locked) -> None:

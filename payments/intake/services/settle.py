@@ -20,6 +20,7 @@ from payments.intake.rules import OPEN, Reason, Status
 from payments.intake.services.books import book_capture
 from payments.intake.services.moves import move, payment_close, record
 from payments.intake.services.refunds import refund_back
+from payments.risk import services as risk
 from shop.inventory.errors import OutOfStock
 from shop.orders import services as orders
 from shop.orders.models import Order
@@ -66,8 +67,10 @@ def payment_open(
 
 
 @transactional
-def payment_settle(*, payment_id: int, capture: Capture) -> bool:
+def payment_settle(*, payment_id: int, capture: Capture, card: str = "") -> bool:
     """Count money in, once for each provider reference; True where it changed anything.
+
+    `card` is the print of the card that paid, by which the provider knows it again.
 
     An open payment succeeds and its order is paid; money for a gone one is late money; more for
     one that has its money goes back. Raises InsufficientFunds for a payment out of the wallet.
@@ -94,6 +97,8 @@ def payment_settle(*, payment_id: int, capture: Capture) -> bool:
     if misfit or capture.currency != payment.currency:
         _review(found, misfit or Reason.WRONG_TOKEN)
         _book(payment, capture, used=False)
+    elif _is_suspicious(found, card):
+        _hold(found, capture)
     elif payment.status in OPEN and _is_wanted(found.order):
         _succeed(found)
         _book(payment, capture, used=True)
@@ -109,6 +114,22 @@ def _book(payment: Payment, capture: Capture, *, used: bool) -> None:
 def _is_wanted(order: Order | None) -> bool:
     """An open payment's order waits for it, unless late money of another one has paid it."""
     return order is None or order.status == OrderStatus.PENDING
+
+
+def _is_suspicious(found: Locked, card: str) -> bool:
+    """Of flash sales alone; money for what is paid already goes back whoever it is from."""
+    order = found.order
+    if order is None or order.run_id is None or order.status in BOUGHT:
+        return False
+    return risk.money_is_held(user_id=order.user_id, card=card)
+
+
+def _hold(found: Locked, capture: Capture) -> None:
+    """Staff decide; until then the order keeps what it holds."""
+    _review(found, Reason.FRAUD)
+    _book(found.payment, capture, used=False)
+    if found.order is not None and found.order.status == OrderStatus.PENDING:
+        orders.order_suspend_deadline(found.order, suspended=True)
 
 
 def _succeed(found: Locked) -> None:

@@ -115,7 +115,7 @@ def intent_apply(*, payment_id: int, intent: Intent) -> None:
     outcome = rules.outcome(intent.status)
     if outcome is Outcome.PAID:
         capture = Capture(intent.received, intent.currency, intent.id)
-        machine.payment_settle(payment_id=payment_id, capture=capture)
+        machine.payment_settle(payment_id=payment_id, capture=capture, card=intent.card)
     elif outcome is Outcome.DECIDING:
         machine.payment_mark_processing(payment_id=payment_id)
     elif outcome is Outcome.DEAD:
