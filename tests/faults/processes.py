@@ -45,6 +45,7 @@ class Shop:
     def __init__(self, folder: Path, *, database_url: str, redis_url: str, stripe_url: str) -> None:
         self.folder = folder
         self.port = free_port()
+        self.ports = {"web": self.port}
         self.url = f"http://127.0.0.1:{self.port}"
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {
@@ -63,14 +64,18 @@ class Shop:
             "LOG_LEVEL": "INFO",
         }
 
-    def start_web(self, **switches: str) -> None:
+    def start_web(self, name: str = "web", **switches: str) -> str:
+        """Its address; another name is another server, on a port that it keeps."""
+        port = self.ports.setdefault(name, free_port())
         self._start(
-            "web",
+            name,
             "-m granian --interface wsgi --host 127.0.0.1 --workers 1 --blocking-threads 4 "
-            f"--port {self.port} config.wsgi:application",
+            f"--port {port} config.wsgi:application",
             switches,
         )
-        wait_until(self._answers, seconds=60, why=partial(self.log, "web"))
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: self._answers(url), seconds=60, why=partial(self.log, name))
+        return url
 
     def start_worker(self, **switches: str) -> None:
         self._start(
@@ -146,8 +151,8 @@ class Shop:
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
-    def _answers(self) -> bool:
+    def _answers(self, url: str) -> bool:
         try:
-            return httpx.get(f"{self.url}/livez", timeout=5, trust_env=False).status_code == 200
+            return httpx.get(f"{url}/livez", timeout=5, trust_env=False).status_code == 200
         except httpx.HTTPError:
             return False
