@@ -2,10 +2,9 @@
 
 from payments.risk.models import RiskAllowance
 from payments.risk.services import allowance_create
-from tests.factories.users import StaffFactory, UserFactory
+from tests.factories.users import UserFactory
 
 
 def allowed() -> RiskAllowance:
-    return allowance_create(
-        user_id=UserFactory().pk, network=None, reason="a test", actor_id=StaffFactory().pk
-    )
+    user_id = UserFactory().pk
+    return allowance_create(user_id=user_id, network=None, reason="a test", actor_id=user_id)
