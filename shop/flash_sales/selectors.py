@@ -1,6 +1,6 @@
 """Reads of flash sales; every moment is compared with the database's clock."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -207,6 +207,16 @@ def purchase_of(user_id: int, number: str) -> FlashPurchase:
 def used_slots(run_id: int, user_id: int) -> set[int]:
     units = FlashUnit.objects.filter(run_id=run_id, user_id=user_id)
     return {slot for slot in units.values_list("slot", flat=True) if slot is not None}
+
+
+def slots_by_user(run_id: int, user_ids: Collection[int]) -> dict[int, set[int]]:
+    """`used_slots` of several users; one query."""
+    units = FlashUnit.objects.filter(run_id=run_id, user_id__in=set(user_ids))
+    found: dict[int, set[int]] = {}
+    for user_id, slot in units.order_by().values_list("user_id", "slot"):
+        if user_id is not None and slot is not None:
+            found.setdefault(user_id, set()).add(slot)
+    return found
 
 
 def runs_to_end() -> list[int]:

@@ -1,5 +1,13 @@
 """Flash sales: planning and ending runs, and the units of those who buy."""
 
+from shop.flash_sales.services.many import (
+    Chosen,
+    OpenRun,
+    Wanted,
+    run_enter,
+    units_choose,
+    units_write,
+)
 from shop.flash_sales.services.runs import (
     Offer,
     Plan,
@@ -12,21 +20,26 @@ from shop.flash_sales.services.runs import (
     sale_end,
     sale_patch,
 )
-from shop.flash_sales.services.units import units_release, units_renew, units_sell, units_take
+from shop.flash_sales.services.units import units_release, units_renew, units_sell
 
 __all__ = [
+    "Chosen",
     "Offer",
+    "OpenRun",
     "Plan",
+    "Wanted",
     "positions_give",
     "run_end",
+    "run_enter",
     "run_schedule",
     "runs_sweep",
     "sale_change",
     "sale_create",
     "sale_end",
     "sale_patch",
+    "units_choose",
     "units_release",
     "units_renew",
     "units_sell",
-    "units_take",
+    "units_write",
 ]

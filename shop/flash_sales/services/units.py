@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from common import clock
 from shop.flash_sales import locks, rules, selectors
-from shop.flash_sales.errors import OrderLimitExceeded, SaleEnded, SoldOut, UserLimitReached
+from shop.flash_sales.errors import SaleEnded, SoldOut, UserLimitReached
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.rules import PurchaseState, UnitState
 from shop.inventory import services as inventory
@@ -19,21 +19,6 @@ from shop.inventory.errors import OutOfStock, Shortage
 
 # Each further try finds the slots that a parallel call of the same user has just taken.
 TRIES: Final = 5
-
-
-def units_take(*, run_id: int, order_id: int, user_id: int, quantity: int) -> list[int]:
-    """Hold `quantity` units of an open run for an order; their serial numbers.
-
-    Raises SaleEnded, OrderLimitExceeded, UserLimitReached, SoldOut.
-    """
-    run = selectors.run_get(run_id)
-    _check_open(run)
-    if run.per_order_limit is not None and quantity > run.per_order_limit:
-        raise OrderLimitExceeded(run.per_order_limit)
-    purchase = FlashPurchase.objects.create(
-        run=run, order_id=order_id, user_id=user_id, quantity=quantity
-    )
-    return _claim(run, purchase)
 
 
 def _check_open(run: FlashRun) -> None:

@@ -1,0 +1,92 @@
+"""Many rows in one statement, for those who write many at once.
+
+`bulk_create` makes an object of each row and compiles each value: many times the work in Python.
+Columns that are left out get the database's own default.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+from django.db import connection, models
+
+# Values of these are not what the driver takes.
+_ADAPTED: Final = ("DateTimeField", "UUIDField", "JSONField", "BaseUnitsField")
+
+
+def insert(
+    model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """INSERT all rows; `columns` are fields by name, foreign keys by their column (`order_id`)."""
+    if not rows:
+        return
+    fields = [_field(model, name) for name in columns]
+    one = f"({', '.join(['%s'] * len(fields))})"
+    sql = (
+        f"INSERT INTO {_quoted(model._meta.db_table)} "  # noqa: S608  # nosec B608  # names are our own
+        f"({', '.join(_quoted(field.column) for field in fields)}) "
+        f"VALUES {', '.join([one] * len(rows))}"
+    )
+    adapters = [_adapter(field) for field in fields]
+    values = [a(v) if a else v for row in rows for a, v in zip(adapters, row, strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+
+
+def change(
+    model: type[models.Model],
+    values: Mapping[str, Mapping[int, Any]],
+    *,
+    where: tuple[str, Any] | None = None,
+) -> int:
+    """UPDATE rows, each to values of its own: `{column: {primary key: value}}`; how many it found.
+
+    `where` (a column and its value) must hold for a row to be changed.
+    """
+    keys = sorted(next(iter(values.values())))
+    sets, parameters = [], []
+    for name, by_key in values.items():
+        field = _field(model, name)
+        adapt = _adapter(field)
+        cases = " ".join(["WHEN %s THEN %s"] * len(keys))
+        sets.append(f"{_quoted(field.column)} = CASE {_pk(model)} {cases} END")
+        for key in keys:
+            parameters += [key, adapt(by_key[key]) if adapt else by_key[key]]
+    condition, more = _condition(model, where)
+    sql = (
+        f"UPDATE {_quoted(model._meta.db_table)} SET {', '.join(sets)} "  # noqa: S608  # nosec B608  # names are our own
+        f"WHERE {_pk(model)} IN ({', '.join(['%s'] * len(keys))}){condition}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*parameters, *keys, *more])
+        return int(cursor.rowcount)
+
+
+def keys_by(model: type[models.Model], column: str, values: Collection[Any]) -> dict[Any, int]:
+    """Primary keys by the value of a unique column: MySQL tells of a multi-row INSERT only one."""
+    found = model._default_manager.filter(**{f"{column}__in": values})
+    return dict(found.order_by().values_list(column, "pk"))
+
+
+def _condition(model: type[models.Model], where: tuple[str, Any] | None) -> tuple[str, list[Any]]:
+    if where is None:
+        return "", []
+    name, value = where
+    return f" AND {_quoted(_field(model, name).column)} = %s", [value]
+
+
+def _field(model: type[models.Model], name: str) -> Any:
+    return model._meta.get_field(name)
+
+
+def _pk(model: type[models.Model]) -> str:
+    return _quoted(model._meta.pk.column)
+
+
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)
+
+
+def _adapter(field: Any) -> Any:
+    if type(field).__name__ not in _ADAPTED:
+        return None
+    return lambda value: field.get_db_prep_save(value, connection)
