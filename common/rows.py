@@ -26,8 +26,13 @@ def insert(
         f"({', '.join(_quoted(field.column) for field in fields)}) "
         f"VALUES {', '.join([one] * len(rows))}"
     )
-    adapters = [_adapter(field) for field in fields]
-    values = [a(v) if a else v for row in rows for a, v in zip(adapters, row, strict=True)]
+    adapted = [(place, _adapter(field)) for place, field in enumerate(fields) if _adapter(field)]
+    values: list[Any] = []
+    for row in rows:
+        start = len(values)
+        values += row
+        for place, adapt in adapted:
+            values[start + place] = adapt(values[start + place])
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
 
