@@ -209,6 +209,12 @@ def used_slots(run_id: int, user_id: int) -> set[int]:
     return {slot for slot in units.values_list("slot", flat=True) if slot is not None}
 
 
+def free_units(run_id: int) -> list[tuple[int, int]]:
+    """Units that nobody has, each (primary key, serial number)."""
+    units = FlashUnit.objects.filter(run_id=run_id, state=UnitState.FREE)
+    return list(units.order_by("number").values_list("pk", "number"))
+
+
 def slots_by_user(run_id: int, user_ids: Collection[int]) -> dict[int, set[int]]:
     """`used_slots` of several users; one query."""
     units = FlashUnit.objects.filter(run_id=run_id, user_id__in=set(user_ids))

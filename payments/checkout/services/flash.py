@@ -5,6 +5,7 @@ date later. What refuses one buyer (a limit, the wallet, a key that another call
 found out before anything is written, and the others' purchases go on.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,9 +30,9 @@ from payments.intake.rules import Method
 from payments.intake.services import Opening
 from shop.flash_sales import selectors as flash_reads
 from shop.flash_sales import services as flash_sales
-from shop.flash_sales.errors import SoldOut, UserLimitReached
+from shop.flash_sales.errors import SaleEnded, SoldOut, UserLimitReached
 from shop.flash_sales.models import FlashRun
-from shop.flash_sales.services import Chosen, OpenRun, Wanted
+from shop.flash_sales.services import Chosen, OpenRun, UnitsTaken, Wanted
 from shop.orders import services as orders
 from shop.orders.models import Order
 from shop.orders.services import Demand, RunOrder
@@ -72,7 +73,17 @@ class Going:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Units of a run that the gate has handed out, each (primary key, serial number)."""
+
+    run_id: int
+    units: list[tuple[int, int]]
+
+
 Answer = FlashPlaced | Exception
+# The run of each sale from which something was bought last, to ask its gate before MySQL is asked.
+_RUNS: Final[dict[str, int]] = {}
 
 
 def flash_purchase(*, user_id: int, slug: str, quantity: int, method: str) -> FlashPlaced:
@@ -84,23 +95,42 @@ def flash_purchase(*, user_id: int, slug: str, quantity: int, method: str) -> Fl
     gateway = ports.gateway(method)
     request_id, claim = context.request_id.get(), idempotency.running()
     wish = Wish(slug, method, user_id, quantity, request_id, claim)
-    try:
-        bought = _groups(slug).call(wish)
-    except SoldOut as short:
-        if not _more_units(short):
-            raise
-        bought = _groups(slug).call(wish)
+    bought = _bought(wish)
     # The provider is slow and may be down: never in the group, whose other buyers would wait.
     gateway.open(bought.placed.payment.pk)
     return bought
 
 
-def _more_units(short: SoldOut) -> bool:
-    """Their buyers' time is over, whether or not the sweep, or another buyer, has come by."""
-    if short.run_id is None:
+def _bought(wish: Wish) -> FlashPlaced:
+    try:
+        return _asked(wish)
+    except SoldOut as short:
+        asked_at = time.monotonic()
+        if short.run_id is None or not _more_units(short.run_id):
+            flash_sales.refusal_note(wish.slug, short, asked_at=asked_at)
+            raise
+    return _asked(wish)
+
+
+def _asked(wish: Wish) -> FlashPlaced:
+    asked_at = time.monotonic()
+    try:
+        return _groups(wish.slug).call(wish)
+    except (SoldOut, SaleEnded) as refusal:
+        flash_sales.refusal_note(wish.slug, refusal, asked_at=asked_at)
+        raise
+
+
+def _more_units(run_id: int) -> bool:
+    """Whether there are units after all: of buyers whose time is over, or such as the gate does
+    not know of.
+    """
+    if expire_all(flash_reads.overdue_order_ids(run_id)):
+        return True
+    if not flash_reads.has_free_units(run_id):
         return False
-    overdue = flash_reads.overdue_order_ids(short.run_id)
-    return bool(expire_all(overdue)) or flash_reads.has_free_units(short.run_id)
+    flash_sales.gate_fill(run_id)
+    return True
 
 
 def _groups(slug: str) -> Together[Wish, FlashPlaced]:
@@ -119,10 +149,37 @@ def _carry_out(wishes: Sequence[Wish]) -> list[Answer]:
 
 
 def _answers(wishes: Sequence[Wish]) -> list[Answer]:
+    """With units of the gate, where it knows the run that was open a moment ago."""
+    slug = wishes[0].slug
+    run_id = _RUNS.get(slug)
+    total = sum(wish.quantity for wish in wishes)
+    handed = None if run_id is None else flash_sales.gate_claim(run_id, total)
+    answers = _try(wishes, None if handed is None else Offered(run_id or 0, handed))
+    for answer in answers:
+        if isinstance(answer, FlashPlaced):
+            _RUNS[slug] = answer.run.pk
+            break
+    if run_id is not None and handed:
+        taken = {n for a in answers if isinstance(a, FlashPlaced) for n in _numbers(a, run_id)}
+        used = [unit for unit in handed if unit[1] in taken]
+        unused = [unit for unit in handed if unit[1] not in taken]
+        flash_sales.gate_settle(run_id, used=used, unused=unused)
+    return answers
+
+
+def _numbers(bought: FlashPlaced, run_id: int) -> list[int]:
+    return bought.units if bought.run.pk == run_id else []
+
+
+def _try(wishes: Sequence[Wish], offered: Offered | None) -> list[Answer]:
     try:
-        return _place(wishes)
+        return _place(wishes, offered)
+    except UnitsTaken:
+        if offered is not None:
+            flash_sales.gate_distrust(offered.run_id)
+        return [_alone(wish) for wish in wishes]
     except IntegrityError:
-        # Somebody has just taken a slot or a unit; alone, each finds out whether it was his.
+        # Somebody has just taken a slot; alone, each finds out whether it was his.
         return [_alone(wish) for wish in wishes]
     except Exception as error:
         return [error] * len(wishes)
@@ -131,7 +188,7 @@ def _answers(wishes: Sequence[Wish]) -> list[Answer]:
 def _alone(wish: Wish) -> Answer:
     for _ in range(TRIES):
         try:
-            [answer] = _place([wish])
+            [answer] = _place([wish], None)
         except IntegrityError:
             continue
         except Exception as error:
@@ -141,14 +198,16 @@ def _alone(wish: Wish) -> Answer:
 
 
 @transactional
-def _place(wishes: Sequence[Wish]) -> list[Answer]:
+def _place(wishes: Sequence[Wish], offered: Offered | None) -> list[Answer]:
     """All wishes of one sale and method; what stays unrefused is written.
 
     Locks: run (shared), units, idempotency keys, accounts; then new rows.
     """
     run = flash_reads.run_to_buy(flash_reads.sale_get(wishes[0].slug))
     entered = flash_sales.run_enter(run.pk)
-    answers, going = _chosen(run, wishes)
+    # Another run has opened since: the gate's units are not of this one.
+    units = offered.units if offered is not None and offered.run_id == run.pk else None
+    answers, going = _chosen(run, wishes, units)
     purses = None
     if wishes[0].method == Method.WALLET:
         purses = Purses({one.wish.user_id for one in going}, orders.CURRENCY)
@@ -163,11 +222,13 @@ def _place(wishes: Sequence[Wish]) -> list[Answer]:
     return answers
 
 
-def _chosen(run: FlashRun, wishes: Sequence[Wish]) -> tuple[list[Answer], list[Going]]:
+def _chosen(
+    run: FlashRun, wishes: Sequence[Wish], units: Sequence[tuple[int, int]] | None
+) -> tuple[list[Answer], list[Going]]:
     wanted = [Wanted(wish.user_id, wish.quantity) for wish in wishes]
     answers: list[Answer] = []
     going: list[Going] = []
-    for place, found in enumerate(flash_sales.units_choose(run, wanted)):
+    for place, found in enumerate(flash_sales.units_choose(run, wanted, units)):
         answers.append(found if isinstance(found, Exception) else KeyInUse(retry_after=1))
         if isinstance(found, Chosen):
             going.append(Going(place, wishes[place], found, ids.order_number(), 0))

@@ -1,8 +1,11 @@
 """Flash sales: planning and ending runs, and the units of those who buy."""
 
+from shop.flash_sales.services.crowd import refusal_known, refusal_note
+from shop.flash_sales.services.gate import gate_claim, gate_distrust, gate_fill, gate_settle
 from shop.flash_sales.services.many import (
     Chosen,
     OpenRun,
+    UnitsTaken,
     Wanted,
     run_enter,
     units_choose,
@@ -27,8 +30,15 @@ __all__ = [
     "Offer",
     "OpenRun",
     "Plan",
+    "UnitsTaken",
     "Wanted",
+    "gate_claim",
+    "gate_distrust",
+    "gate_fill",
+    "gate_settle",
     "positions_give",
+    "refusal_known",
+    "refusal_note",
     "run_end",
     "run_enter",
     "run_schedule",

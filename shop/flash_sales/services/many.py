@@ -17,6 +17,7 @@ from shop.flash_sales import locks, rules, selectors
 from shop.flash_sales.errors import OrderLimitExceeded, SaleEnded, SoldOut, UserLimitReached
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.rules import PurchaseState, UnitState
+from shop.flash_sales.store import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +62,24 @@ def run_enter(run_id: int) -> OpenRun:
     return OpenRun(run, now)
 
 
-def units_choose(run: FlashRun, wanted: Sequence[Wanted]) -> list[Chosen | SoukError]:
-    """Units for each, or why there are none: OrderLimitExceeded, UserLimitReached, SoldOut."""
+def units_choose(
+    run: FlashRun, wanted: Sequence[Wanted], handed: Sequence[Unit] | None = None
+) -> list[Chosen | SoukError]:
+    """Units for each, or why there are none: OrderLimitExceeded, UserLimitReached, SoldOut.
+
+    `handed` are those of the gate, if it was asked; else they are searched and locked.
+    """
     found = _with_slots(run, wanted)
-    units = locks.free_units(
-        run.pk, sum(w.quantity for w, f in zip(wanted, found, strict=True) if _served(f))
-    )
+    served = (w for w, f in zip(wanted, found, strict=True) if isinstance(f, Chosen))
+    units = list(handed) if handed is not None else _search(run, sum(w.quantity for w in served))
     return [
         _with_units(run, each, one.quantity, units) if isinstance(each, Chosen) else each
         for one, each in zip(wanted, found, strict=True)
     ]
 
 
-def _served(found: Chosen | SoukError) -> bool:
-    return isinstance(found, Chosen)
+def _search(run: FlashRun, quantity: int) -> list[Unit]:
+    return [(unit.pk, unit.number) for unit in locks.free_units(run.pk, quantity)]
 
 
 def _with_slots(run: FlashRun, wanted: Sequence[Wanted]) -> list[Chosen | SoukError]:
@@ -104,15 +109,15 @@ def _slots(run: FlashRun, one: Wanted, used: set[int]) -> tuple[int | None, ...]
     return tuple(free[: one.quantity])
 
 
-def _with_units(
-    run: FlashRun, one: Chosen, quantity: int, units: list[FlashUnit]
-) -> Chosen | SoukError:
+def _with_units(run: FlashRun, one: Chosen, quantity: int, units: list[Unit]) -> Chosen | SoukError:
     """The first of `units`, which are no others' then."""
     if len(units) < quantity:
         return SoldOut(wanted=quantity, left=len(units), run_id=run.pk)
     mine = units[:quantity]
     del units[:quantity]
-    return replace(one, keys=tuple(u.pk for u in mine), numbers=tuple(u.number for u in mine))
+    return replace(
+        one, keys=tuple(key for key, _ in mine), numbers=tuple(number for _, number in mine)
+    )
 
 
 _PURCHASE: Final = ("run_id", "order_id", "user_id", "quantity", "state", "paid_at")

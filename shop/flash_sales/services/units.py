@@ -14,6 +14,7 @@ from shop.flash_sales import locks, rules, selectors
 from shop.flash_sales.errors import SaleEnded, SoldOut, UserLimitReached
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.rules import PurchaseState, UnitState
+from shop.flash_sales.services.gate import units_are_free
 from shop.inventory import services as inventory
 from shop.inventory.errors import OutOfStock, Shortage
 
@@ -79,13 +80,16 @@ def units_release(*, order_id: int, run_id: int) -> None:
     """Give an unpaid order's units back to its run; to the product's stock, if that has ended."""
     run = locks.run_shared(run_id)
     purchase = locks.purchase(order_id)
-    keys = _keys(purchase)
+    units = locks.units_of(purchase.pk)
+    keys = [unit.pk for unit in units]
     state = UnitState.FREE if run.ended_at is None else UnitState.RETURNED
     FlashUnit.objects.filter(pk__in=keys).update(
         state=state, purchase=None, user_id=None, slot=None
     )
     FlashPurchase.objects.filter(pk=purchase.pk).update(state=PurchaseState.RELEASED)
-    if state == UnitState.RETURNED:
+    if state == UnitState.FREE:
+        units_are_free(run_id, units)
+    else:
         inventory.stock_from_run(
             product_id=run.sale.product_id, quantity=len(keys), reason=str(run)
         )
