@@ -20,7 +20,7 @@ PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes
 # One dot for each package: pip's own bar is long, and silence looks like a hang.
 DOTS := while read -r line; do case "$$line" in (Collecting*) printf .;; esac; done; echo
 
-.PHONY: help run test test-fast fuzz prove bench-flash check advisories requirements compose-test clean
+.PHONY: help run test test-fast fuzz prove bench-flash bench-leaderboard check advisories requirements compose-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -99,6 +99,11 @@ SECONDS ?= 4
 
 bench-flash: .venv/.full ## flash purchases against FOR UPDATE and an empty view, ROUNDS of SECONDS each
 	@ROUNDS=$(ROUNDS) SECONDS=$(SECONDS) $(PY) benchmarks/flash.py
+
+ROWS ?= 10000000
+
+bench-leaderboard: .venv/.full ## pages of a leaderboard of ROWS purchases, the first and the deepest
+	@ROWS=$(ROWS) $(PY) benchmarks/leaderboard.py
 
 requirements: $(if $(findstring .cache/uv,$(UV)),.cache/uv/bin/uv) ## compile the three hashed requirement files
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras pyproject.toml -o requirements.txt

@@ -129,16 +129,20 @@ class Bench:
         """One way for some seconds; what came, how long it took, what it cost."""
         path, units = WAYS[way]
         run = None if units is None else self.world.hold_run(self.sale.pk, units or BUYERS)
-        if units == 0:
-            while self._rush(path, 0.3)["statuses"].get("201"):
-                pass
+        # Sold out, or warm: a run's first second is not what a rush is like.
+        before_it = 0
+        while units is not None and (some := self._rush(path, 1.0)["statuses"].get("201", 0)):
+            before_it += some
+            if units:
+                break
         before = self._spent()
         found = self._rush(path, seconds)
         spent = {name: now - before[name] for name, now in self._spent().items()}
         bought = found["statuses"].get("201", 0)
-        if run and units and self.world.sold(run) != (bought, bought):
-            found["inexact"] = f"{bought} answered, {self.world.sold(run)} in the database"
-        if units and bought >= units:
+        gone = bought + before_it
+        if run and self.world.sold(run) != (gone, gone):
+            found["inexact"] = f"{gone} answered, {self.world.sold(run)} in the database"
+        if units and gone >= units:
             say(f"{way}: all {units} units sold before the time was over")
         good = "409" if units == 0 else "201" if units else "200"
         return report.measure(found, good, seconds, spent)

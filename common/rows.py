@@ -4,13 +4,14 @@
 Columns that are left out get the database's own default.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+import functools
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from django.db import connection, models
 
-# Values of these are not what the driver takes.
-_ADAPTED: Final = ("DateTimeField", "UUIDField", "JSONField", "BaseUnitsField")
+from common.fields import BaseUnitsField
 
 
 def insert(
@@ -26,7 +27,8 @@ def insert(
         f"({', '.join(_quoted(field.column) for field in fields)}) "
         f"VALUES {', '.join([one] * len(rows))}"
     )
-    adapted = [(place, _adapter(field)) for place, field in enumerate(fields) if _adapter(field)]
+    found = [(place, _adapter(field)) for place, field in enumerate(fields)]
+    adapted = [(place, adapt) for place, adapt in found if adapt is not None]
     values: list[Any] = []
     for row in rows:
         start = len(values)
@@ -91,7 +93,18 @@ def _quoted(name: str) -> str:
     return connection.ops.quote_name(name)
 
 
-def _adapter(field: Any) -> Any:
-    if type(field).__name__ not in _ADAPTED:
-        return None
-    return lambda value: field.get_db_prep_save(value, connection)
+def _adapter(field: Any) -> Callable[[Any], Any] | None:
+    """What makes of a value of this field one that the driver takes; None where it does already.
+
+    The fields' own way takes longer than all the rest of a row.
+    """
+    if isinstance(field, models.UUIDField):
+        return lambda value: value.hex
+    if isinstance(field, models.JSONField):
+        return json.dumps
+    if isinstance(field, models.DateTimeField):
+        # Rows that are written together share their moments.
+        return functools.cache(lambda value: field.get_db_prep_save(value, connection))
+    if isinstance(field, BaseUnitsField) and connection.vendor != "mysql":
+        return lambda value: field.get_db_prep_save(value, connection)
+    return None

@@ -6,7 +6,7 @@ claim is a lease, so that a message whose worker was killed is run by another on
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
-from common import clock, context, rows
+from common import context, rows
 from common.db import transactional
 from common.outbox.models import OutboxMessage
 
@@ -53,16 +53,17 @@ def enqueue(task: str, *, delay: float = 0, **payload: Any) -> OutboxMessage:
 
 
 def enqueue_many(
-    task: str, calls: Sequence[tuple[str, Mapping[str, Any]]], *, delay: float = 0
+    task: str, calls: Sequence[tuple[str, Mapping[str, Any]]], *, due: datetime
 ) -> None:
     """`enqueue` for several requests, each `(request id, payload)`, in one statement.
+
+    `due` is a moment of the database's clock.
 
     The sweep sends them when they are due: one by one after the commit they would keep those
     waiting who are answered after it.
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError(f"{task} was enqueued outside a transaction")
-    due = clock.now() + timedelta(seconds=delay)
     rows.insert(
         OutboxMessage,
         ("task", "payload", "request_id", "next_attempt_at", "attempts", "last_error"),

@@ -209,9 +209,11 @@ def used_slots(run_id: int, user_id: int) -> set[int]:
     return {slot for slot in units.values_list("slot", flat=True) if slot is not None}
 
 
-def free_units(run_id: int) -> list[tuple[int, int]]:
-    """Units that nobody has, each (primary key, serial number)."""
+def free_units(run_id: int, keys: Collection[int] | None = None) -> list[tuple[int, int]]:
+    """Units that nobody has, all or those of `keys`, each (primary key, serial number)."""
     units = FlashUnit.objects.filter(run_id=run_id, state=UnitState.FREE)
+    if keys is not None:
+        units = units.filter(pk__in=keys)
     return list(units.order_by("number").values_list("pk", "number"))
 
 

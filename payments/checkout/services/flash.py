@@ -7,6 +7,7 @@ found out before anything is written, and the others' purchases go on.
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -17,7 +18,7 @@ from django.db import IntegrityError
 from accounts.ledger.services import Purses
 from common import context, ids
 from common.db import transactional
-from common.errors import SoukError
+from common.errors import Busy, SoukError
 from common.idempotency import services as idempotency
 from common.idempotency.errors import KeyInUse
 from common.idempotency.services import Claim
@@ -30,7 +31,7 @@ from payments.intake.rules import Method
 from payments.intake.services import Opening
 from shop.flash_sales import selectors as flash_reads
 from shop.flash_sales import services as flash_sales
-from shop.flash_sales.errors import SaleEnded, SoldOut, UserLimitReached
+from shop.flash_sales.errors import SaleEnded, SoldOut
 from shop.flash_sales.models import FlashRun
 from shop.flash_sales.services import Chosen, OpenRun, UnitsTaken, Wanted
 from shop.orders import services as orders
@@ -149,52 +150,54 @@ def _carry_out(wishes: Sequence[Wish]) -> list[Answer]:
 
 
 def _answers(wishes: Sequence[Wish]) -> list[Answer]:
-    """With units of the gate, where it knows the run that was open a moment ago."""
-    slug = wishes[0].slug
-    run_id = _RUNS.get(slug)
-    total = sum(wish.quantity for wish in wishes)
-    handed = None if run_id is None else flash_sales.gate_claim(run_id, total)
-    answers = _try(wishes, None if handed is None else Offered(run_id or 0, handed))
-    for answer in answers:
-        if isinstance(answer, FlashPlaced):
-            _RUNS[slug] = answer.run.pk
-            break
-    if run_id is not None and handed:
-        taken = {n for a in answers if isinstance(a, FlashPlaced) for n in _numbers(a, run_id)}
-        used = [unit for unit in handed if unit[1] in taken]
-        unused = [unit for unit in handed if unit[1] not in taken]
-        flash_sales.gate_settle(run_id, used=used, unused=unused)
-    return answers
+    """Each tried with the gate's units, at last with what MySQL finds.
 
-
-def _numbers(bought: FlashPlaced, run_id: int) -> list[int]:
-    return bought.units if bought.run.pk == run_id else []
-
-
-def _try(wishes: Sequence[Wish], offered: Offered | None) -> list[Answer]:
-    try:
-        return _place(wishes, offered)
-    except UnitsTaken:
-        if offered is not None:
-            flash_sales.gate_distrust(offered.run_id)
-        return [_alone(wish) for wish in wishes]
-    except IntegrityError:
-        # Somebody has just taken a slot; alone, each finds out whether it was his.
-        return [_alone(wish) for wish in wishes]
-    except Exception as error:
-        return [error] * len(wishes)
-
-
-def _alone(wish: Wish) -> Answer:
-    for _ in range(TRIES):
+    A unit that the gate was wrong about is taken out of it before the next try. Where somebody has
+    just taken a slot, each wish alone finds out whether it was its own.
+    """
+    for attempt in range(TRIES):
+        offered = _offered(wishes) if attempt < TRIES - 1 else None
+        answers: list[Answer] = []
         try:
-            [answer] = _place([wish], None)
+            answers = _place(wishes, offered)
+        except UnitsTaken:
+            if offered is not None:
+                flash_sales.gate_correct(offered.run_id, offered.units)
+                offered = None
         except IntegrityError:
-            continue
+            answers = [] if len(wishes) == 1 else _one_by_one(wishes)
         except Exception as error:
-            return error
-        return answer
-    return UserLimitReached(limit=wish.quantity, left=0)
+            answers = [error] * len(wishes)
+        finally:
+            if offered is not None:
+                _settle(offered, answers)
+        if answers:
+            return answers
+    return [Busy(retry_after=1)] * len(wishes) if len(wishes) == 1 else _one_by_one(wishes)
+
+
+def _one_by_one(wishes: Sequence[Wish]) -> list[Answer]:
+    return [answer for wish in wishes for answer in _answers([wish])]
+
+
+def _offered(wishes: Sequence[Wish]) -> Offered | None:
+    """Units of the gate, where this process knows the run that was open a moment ago."""
+    run_id = _RUNS.get(wishes[0].slug)
+    if run_id is None:
+        return None
+    units = flash_sales.gate_claim(run_id, sum(wish.quantity for wish in wishes))
+    return None if units is None else Offered(run_id, units)
+
+
+def _settle(offered: Offered, answers: Sequence[Answer]) -> None:
+    """Tell the gate what became of its units; what an unknown COMMIT has taken, MySQL knows."""
+    placed = [a for a in answers if isinstance(a, FlashPlaced) and a.run.pk == offered.run_id]
+    taken = {number for bought in placed for number in bought.units}
+    flash_sales.gate_settle(
+        offered.run_id,
+        used=[unit for unit in offered.units if unit[1] in taken],
+        unused=[unit for unit in offered.units if unit[1] not in taken],
+    )
 
 
 @transactional
@@ -203,8 +206,8 @@ def _place(wishes: Sequence[Wish], offered: Offered | None) -> list[Answer]:
 
     Locks: run (shared), units, idempotency keys, accounts; then new rows.
     """
-    run = flash_reads.run_to_buy(flash_reads.sale_get(wishes[0].slug))
-    entered = flash_sales.run_enter(run.pk)
+    entered = _enter(wishes[0].slug, offered)
+    run = entered.run
     # Another run has opened since: the gate's units are not of this one.
     units = offered.units if offered is not None and offered.run_id == run.pk else None
     answers, going = _chosen(run, wishes, units)
@@ -217,9 +220,20 @@ def _place(wishes: Sequence[Wish], offered: Offered | None) -> list[Answer]:
     )
     going = _unrefused(answers, going, partial(_check_claim, lost, purses))
     if going:
+        _RUNS[going[0].wish.slug] = run.pk
         for one, placed in zip(going, _write(run, entered, going, purses), strict=True):
             answers[one.place] = placed
     return answers
+
+
+def _enter(slug: str, offered: Offered | None) -> OpenRun:
+    """The run of the gate if that is still open, which saves looking for the one that is."""
+    if offered is not None:
+        with suppress(SaleEnded):
+            entered = flash_sales.run_enter(offered.run_id)
+            if entered.run.sale.slug == slug:
+                return entered
+    return flash_sales.run_enter(flash_reads.run_to_buy(flash_reads.sale_get(slug)).pk)
 
 
 def _chosen(

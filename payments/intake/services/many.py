@@ -1,7 +1,8 @@
 """Payments of several orders, written together in the transaction that places them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -24,6 +25,10 @@ _PAYMENT: Final = (
 )
 
 
+# Of an event: kind, amount, what makes it the only one, data.
+Fact = tuple[str, int, str | None, dict[str, Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """A new order that is to be paid, and the request that placed it."""
@@ -37,12 +42,12 @@ def payments_open(openings: Sequence[Opening], *, method: str) -> list[Payment]:
     gateway = ports.gateway(method)
     payments = [_payment(o.order, method, Status.AWAITING) for o in openings]
     _insert(payments)
-    _record(payments, "opened", [(p.amount, None, {}) for p in payments])
+    _record((payment, ("opened", payment.amount, None, {})) for payment in payments)
     if gateway.open_task:
         calls = [
             (o.request_id, {"payment_id": p.pk}) for o, p in zip(openings, payments, strict=True)
         ]
-        enqueue_many(gateway.open_task, calls, delay=OPEN_TASK_DELAY)
+        enqueue_many(gateway.open_task, calls, due=_due(openings, OPEN_TASK_DELAY))
     return payments
 
 
@@ -52,11 +57,15 @@ def payments_from_wallet(openings: Sequence[Opening], *, purses: Purses) -> list
     captures = [Capture(p.amount, p.currency, str(p.uid)) for p in payments]
     references = [f"capture:{Method.WALLET}:{capture.reference}" for capture in captures]
     _insert(payments)
-    _record(payments, "opened", [(p.amount, None, {}) for p in payments])
-    _record(
-        payments, "captured", [(p.amount, r, {}) for p, r in zip(payments, references, strict=True)]
-    )
-    _record(payments, Status.SUCCEEDED, [(0, None, {"from": Status.AWAITING})] * len(payments))
+    succeeded: Fact = (Status.SUCCEEDED, 0, None, {"from": Status.AWAITING})
+    for_each: list[tuple[Payment, Fact]] = []
+    for payment, once in zip(payments, references, strict=True):
+        for_each += [
+            (payment, ("opened", payment.amount, None, {})),
+            (payment, ("captured", payment.amount, once, {})),
+            (payment, succeeded),
+        ]
+    _record(for_each)
     record_many(
         [
             Act("payment.capture", f"payment:{p.uid}", asdict(capture), o.request_id)
@@ -96,15 +105,14 @@ def _insert(payments: Sequence[Payment]) -> None:
         payment.pk, payment._state.adding = keys[payment.uid], False
 
 
-def _record(
-    payments: Sequence[Payment], kind: str, facts: Sequence[tuple[int, str | None, dict[str, Any]]]
-) -> None:
+def _record(facts: Iterable[tuple[Payment, Fact]]) -> None:
+    """Append events to payments, in this order."""
     rows.insert(
         PaymentEvent,
         _EVENT,
         [
             (payment.pk, kind, payment.currency, amount, once, data)
-            for payment, (amount, once, data) in zip(payments, facts, strict=True)
+            for payment, (kind, amount, once, data) in facts
         ],
     )
 
@@ -116,4 +124,9 @@ def _tell(openings: Sequence[Opening], payments: Sequence[Payment]) -> None:
     calls = [
         (o.request_id, {"event_id": keys[p.pk]}) for o, p in zip(openings, payments, strict=True)
     ]
-    enqueue_many("payments.notices.send", calls, delay=NEWS[Status.SUCCEEDED])
+    due = _due(openings, NEWS[Status.SUCCEEDED])
+    enqueue_many("payments.notices.send", calls, due=due)
+
+
+def _due(openings: Sequence[Opening], seconds: float) -> datetime:
+    return openings[0].order.placed_at + timedelta(seconds=seconds)

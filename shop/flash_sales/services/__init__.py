@@ -1,7 +1,7 @@
 """Flash sales: planning and ending runs, and the units of those who buy."""
 
 from shop.flash_sales.services.crowd import refusal_known, refusal_note
-from shop.flash_sales.services.gate import gate_claim, gate_distrust, gate_fill, gate_settle
+from shop.flash_sales.services.gate import gate_claim, gate_correct, gate_fill, gate_settle
 from shop.flash_sales.services.many import (
     Chosen,
     OpenRun,
@@ -33,7 +33,7 @@ __all__ = [
     "UnitsTaken",
     "Wanted",
     "gate_claim",
-    "gate_distrust",
+    "gate_correct",
     "gate_fill",
     "gate_settle",
     "positions_give",

@@ -6,7 +6,7 @@ inside another transaction, units are searched in MySQL.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -75,11 +75,18 @@ def gate_settle(run_id: int, *, used: Iterable[Unit], unused: Iterable[Unit]) ->
             store.put_back(run_id, left)
 
 
-def gate_distrust(run_id: int) -> None:
-    """It handed out what was not free."""
-    logger.warning("flash.gate_was_wrong", extra={"run": run_id})
-    with suppress(Gone):
-        store.forget(run_id)
+def gate_correct(run_id: int, handed: Collection[Unit]) -> None:
+    """Some of what it handed out was not free: take those out of it, and put the others back.
+
+    Where it was mostly wrong it is an old copy, and filled anew by whoever asks next.
+    """
+    free = {*selectors.free_units(run_id, [key for key, _ in handed])}
+    taken = [unit for unit in handed if unit not in free]
+    logger.warning("flash.gate_was_wrong", extra={"units": len(taken)})
+    gate_settle(run_id, used=taken, unused=free)
+    if len(taken) * 2 > len(handed):
+        with suppress(Gone):
+            store.forget(run_id)
 
 
 def units_are_free(run_id: int, units: Iterable[FlashUnit]) -> None:

@@ -55,7 +55,8 @@ def run_enter(run_id: int) -> OpenRun:
 
     Who ends it waits for the commit: the buyer's foreign keys would lock it later, after units.
     """
-    run = locks.run_shared(run_id)
+    found, run = selectors.run_get(run_id), locks.run_shared(run_id)
+    run.sale = found.sale
     now = clock.now()
     if now < run.starts_at or run.window.is_over(now):
         raise SaleEnded
