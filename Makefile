@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 PORT ?= 8000
 WORKERS ?= 3
+PROVERS ?= 2
 CASES ?= 11000
 PYTEST_ARGS ?=
 UV ?= $(shell command -v uv || echo .cache/uv/bin/uv)
@@ -87,12 +88,13 @@ advisories: ## known holes in the packages, by pip-audit, where advisories can b
 fuzz: .venv/.full ## at most CASES made-up calls, about 10,000, against the whole OpenAPI document
 	@FUZZ_CASES=$(CASES) $(PY) .ci/servers.py run -- $(PY) -m pytest tests/fuzz -n $(WORKERS) --timeout 3600 $(PYTEST_ARGS)
 
-PROOFS := tests/races tests/faults tests/services/test_ledger_machine.py tests/e2e/test_restore.py
+# The longest first: the other process takes what is left of the rest.
+PROOFS := tests/services/test_ledger_machine.py tests/races tests/faults tests/e2e/test_restore.py
 PROOFS := $(PROOFS) $(addprefix tests/api/test_,webhooks.py idempotency.py throttle_login.py login_timing.py)
 
-# One process: a proof's seconds are its own. PROVE_SCALE=0.1 takes a tenth of the sizes.
-prove: .venv/.full ## races, faults and the ledger in full size (an hour); writes docs/proofs.md
-	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest -p tests.prove -vv --timeout 7200 $(PROOFS) $(PYTEST_ARGS)
+# PROVE_SCALE=0.1 takes a tenth of the sizes.
+prove: .venv/.full ## races, faults and the ledger in full size (most of an hour); writes docs/proofs.md
+	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest -p tests.prove -n $(PROVERS) --dist worksteal -vv --timeout 7200 $(PROOFS) $(PYTEST_ARGS)
 
 ROUNDS ?= 5
 SECONDS ?= 4
