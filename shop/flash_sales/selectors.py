@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, F, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, F, Prefetch, Q, QuerySet
 from django.db.models.functions import Now
 from django.shortcuts import get_object_or_404
 
@@ -209,6 +209,22 @@ def used_slots(run_id: int, user_id: int) -> set[int]:
     return {slot for slot in units.values_list("slot", flat=True) if slot is not None}
 
 
+def _open_runs() -> QuerySet[FlashRun]:
+    return FlashRun.objects.filter(ended_at=None).exclude(ends_at__lte=Now())
+
+
+def run_is_sold_out(run_id: int) -> bool:
+    """The run is open, has no unit, and nobody's hold has run out; one query."""
+    free = FlashUnit.objects.filter(run_id=run_id, state=UnitState.FREE)
+    overdue = _overdue(run_id)
+    return _open_runs().filter(~Exists(free), ~Exists(overdue), pk=run_id).exists()
+
+
+def sale_is_over(slug: str) -> bool:
+    """No run of the sale is open or to come; one query."""
+    return not _open_runs().filter(sale__slug=slug).exists()
+
+
 def free_units(run_id: int, keys: Collection[int] | None = None) -> list[tuple[int, int]]:
     """Units that nobody has, all or those of `keys`, each (primary key, serial number)."""
     units = FlashUnit.objects.filter(run_id=run_id, state=UnitState.FREE)
@@ -251,12 +267,15 @@ def leaderboard(run_id: int | None) -> QuerySet[FlashPurchase]:
     return placed.select_related("user").order_by("position")
 
 
-def overdue_order_ids(run_id: int) -> list[int]:
-    """Orders whose time is over, though no sweep has come by, and that still hold units."""
-    overdue = FlashPurchase.objects.filter(
+def _overdue(run_id: int) -> QuerySet[FlashPurchase]:
+    return FlashPurchase.objects.filter(
         run_id=run_id,
         state=rules.PurchaseState.HELD,
         order__expires_at__lte=Now(),
         order__deadline_suspended=False,
     )
-    return list(overdue.order_by("order_id").values_list("order_id", flat=True)[:200])
+
+
+def overdue_order_ids(run_id: int) -> list[int]:
+    """Orders whose time is over, though no sweep has come by, and that still hold units."""
+    return list(_overdue(run_id).order_by("order_id").values_list("order_id", flat=True)[:200])

@@ -6,16 +6,26 @@ import time
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from config import rush
+from payments.checkout.services import flash_purchase
 from shop.flash_sales.errors import SaleEnded, SoldOut
+from shop.flash_sales.models import FlashRun, FlashSale, FlashUnit
 from shop.flash_sales.services import crowd
+from shop.orders.models import Order
+from tests.factories.flash import live_run
 from tests.factories.users import UserFactory, client_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_stripe")]
 
 SLUG = "lamp-flash"
 BODY = {"quantity": 2, "payment": {"method": "wallet"}}
+
+
+@pytest.fixture
+def no_stripe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("payments.stripe.port.StripeGateway.open", lambda self, payment_id: None)
 
 
 TIMES = (crowd.FRESH_SECONDS, crowd.STALE_SECONDS)
@@ -53,8 +63,8 @@ def call(body: Any = None, **more: Any) -> tuple[str, dict[str, str], bytes]:
     return seen[0], dict(seen[1]), b"".join(answer)
 
 
-def sold_out(ago: float = 0.0) -> None:
-    error = SoldOut(wanted=1, left=0)
+def sold_out(ago: float = 0.0, run_id: int = 1) -> None:
+    error = SoldOut(wanted=1, left=0, run_id=run_id)
     crowd.refusal_note(SLUG, error, asked_at=time.monotonic() - ago)
 
 
@@ -120,20 +130,64 @@ def test_a_browser_of_another_site_is_left_to_cors(settings: Any) -> None:
     assert call(HTTP_ORIGIN="https://shop.example")[0] == "201 Created"
 
 
-def test_after_50_ms_one_asks_anew_and_after_100_everybody() -> None:
+def empty_run() -> FlashRun:
+    """An open run without a free unit."""
+    run = live_run(units=1)
+    FlashUnit.objects.filter(run=run).update(state="returned")
+    return run
+
+
+def test_after_50_ms_mysql_is_asked_by_one_and_after_100_nobody_is_told_the_old_word() -> None:
     assert TIMES == (0.05, 0.1)
-    sold_out(ago=70)
-    assert [call()[0][:3] for _ in range(3)] == ["201", "409", "409"]
-    sold_out(ago=130)
-    assert [call()[0][:3] for _ in range(2)] == ["201", "201"]
+    run = empty_run()
+    sold_out(ago=70, run_id=run.pk)
+    assert call()[0][:3] == "409"
+    assert crowd._KNOWN[SLUG].age < 30  # asked anew
+    FlashUnit.objects.filter(run=run).update(state="free")
+    sold_out(ago=70, run_id=run.pk)
+    with crowd._ASKING:  # somebody else is at it
+        assert call()[0][:3] == "409"
+    assert call()[0][:3] == "201"
+    sold_out(ago=130, run_id=run.pk)
+    assert call()[0][:3] == "201"
+
+
+def test_a_hold_that_has_run_out_is_for_the_view_to_end() -> None:
+    run = live_run(units=1)
+    placed = flash_purchase(
+        user_id=UserFactory().pk, slug=run.sale.slug, quantity=1, method="stripe"
+    ).placed
+    sold_out(ago=70, run_id=run.pk)
+    assert call()[0][:3] == "409"
+    Order.objects.filter(pk=placed.order.pk).update(expires_at=run.starts_at)
+    sold_out(ago=70, run_id=run.pk)
+    assert call()[0][:3] == "201"
+
+
+def test_the_end_of_a_run_is_for_the_view_to_tell() -> None:
+    run = empty_run()
+    FlashRun.objects.filter(pk=run.pk).update(ended_at=Now(), end="sold")
+    sold_out(ago=70, run_id=run.pk)
+    assert call()[0][:3] == "201"
+
+
+def test_a_sale_that_is_over_is_over_until_its_next_run_is_planned() -> None:
+    crowd.refusal_note(SLUG, SaleEnded(), asked_at=time.monotonic() - 70)
+    assert json.loads(call()[2])["code"] == "sale_ended"
+    run = live_run(units=1)
+    FlashSale.objects.filter(pk=run.sale_id).update(slug=SLUG)
+    crowd.refusal_note(SLUG, SaleEnded(), asked_at=time.monotonic() - 70)
+    assert call()[0][:3] == "201"
 
 
 def test_control_a_refusal_that_is_never_asked_anew_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No such run is sold out; nobody looks."""
     monkeypatch.setattr(crowd, "FRESH_SECONDS", 3600)
     sold_out(ago=600)
     assert call()[0] == "409 Conflict"
 
 
 def test_units_left_for_who_wants_fewer_turn_nobody_away() -> None:
-    crowd.refusal_note(SLUG, SoldOut(wanted=3, left=2), asked_at=time.monotonic())
+    some = SoldOut(wanted=3, left=2, run_id=1)
+    crowd.refusal_note(SLUG, some, asked_at=time.monotonic())
     assert call()[0] == "201 Created"
