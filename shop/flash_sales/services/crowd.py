@@ -53,7 +53,7 @@ def refusal_known(slug: str) -> Refusal | None:
     """Why the next buyer of this sale would be refused; None where a purchase has to find out."""
     known = _KNOWN.get(slug)
     if known is None or known.age < FRESH_SECONDS:
-        return known and known.refusal
+        return known.refusal if known else None
     if not _ASKING.acquire(blocking=known.age >= STALE_SECONDS):
         return known.refusal
     try:
@@ -66,7 +66,7 @@ def _renewed(slug: str) -> Refusal | None:
     """Asked anew, unless somebody else just has."""
     known = _KNOWN.get(slug)
     if known is None or known.age < FRESH_SECONDS:
-        return known and known.refusal
+        return known.refusal if known else None
     at = time.monotonic()
     if not _still_holds(slug, known.run_id):
         _KNOWN.pop(slug, None)
