@@ -21,7 +21,10 @@ PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes
 # One dot for each package: pip's own bar is long, and silence looks like a hang.
 DOTS := while read -r line; do case "$$line" in (Collecting*) printf .;; esac; done; echo
 
-.PHONY: help run test test-fast fuzz prove bench-flash bench-leaderboard check advisories requirements compose-test clean
+CHECKS := check-types check-style check-django
+
+.PHONY: help run test test-fast fuzz prove bench-flash bench-leaderboard
+.PHONY: check $(CHECKS) advisories requirements compose-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -38,8 +41,8 @@ test: .venv/.full ## everything: the checks, then all tests on real MySQL and Re
 test-fast: .venv/.full ## the unit tests alone; no server
 	@$(PY) -m pytest tests/unit $(PYTEST_ARGS)
 
-check: export DJANGO_SETTINGS_MODULE := config.settings.embedded
-check: export SOUK_STATE_DIR := $(CURDIR)/.cache/check
+check $(CHECKS): export DJANGO_SETTINGS_MODULE := config.settings.embedded
+check $(CHECKS): export SOUK_STATE_DIR := $(CURDIR)/.cache/check
 # What real keys look like: Stripe's live ones, AWS, GitHub, GitLab, Slack, Google, private keys.
 SECRETS := (sk|rk)_live_[0-9A-Za-z]{24,}|sk_test_[0-9A-Za-z]{24,}|whsec_[0-9A-Za-z+/]{32,}|AKIA[0-9A-Z]{16}
 SECRETS := $(SECRETS)|gh[pousr]_[0-9A-Za-z]{30,}|github_pat_\w{30,}|glpat-[0-9A-Za-z_-]{20,}|xox[abprs]-[0-9A-Za-z-]{10,}
@@ -59,16 +62,23 @@ PRODUCTION := DJANGO_SETTINGS_MODULE=config.settings.production \
 
 check: .venv/.full ## style, types, layers, bandit, migrations, system checks, API schema, Postman, docs
 	@mkdir -p $(SOUK_STATE_DIR)
-	$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
+	@$(MAKE) --jobs 2 --output-sync=target $(CHECKS)
+
+check-types:
 	$(PY) -m mypy .
 	MYPYPATH=.ci $(PY) -m mypy --strict --config-file= .ci/servers.py .ci/buy_lamp.py .ci/nodetools.py .ci/postman_check.py docker/alive.py
+
+check-style:
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 	.venv/bin/lint-imports
 	@echo "bandit -q -c pyproject.toml -r ."
 	@$(PY) -m bandit -q -c pyproject.toml -r . 2>&1 | { grep -v "$(NOSEC)" || true; }
 	@echo "secret scan"
 	@! git grep -nIE -e '$(SECRETS)' -- . ':!Makefile' || { echo "Take it out of the code and change it where it is in use."; exit 1; }
 	@$(MAKE) advisories
+
+check-django:
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py check --fail-level WARNING
 	@echo "$(PY) manage.py check --deploy --fail-level WARNING (production settings)"
