@@ -23,7 +23,8 @@ DOTS := while read -r line; do case "$$line" in (Collecting*) printf .;; esac; d
 
 CHECKS := check-types check-style check-django
 
-.PHONY: help run test test-fast fuzz prove check $(CHECKS) advisories requirements compose-test clean
+.PHONY: help run test test-fast fuzz prove bench-flash bench-leaderboard
+.PHONY: check $(CHECKS) advisories requirements compose-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -104,6 +105,17 @@ PROOFS := $(PROOFS) $(addprefix tests/api/test_,webhooks.py idempotency.py throt
 # PROVE_SCALE=0.1 takes a tenth of the sizes.
 prove: .venv/.full ## races, faults and the ledger in full size (most of an hour); writes docs/proofs.md
 	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest -p tests.prove -n $(PROVERS) --dist worksteal -vv --timeout 7200 $(PROOFS) $(PYTEST_ARGS)
+
+ROUNDS ?= 5
+SECONDS ?= 4
+
+bench-flash: .venv/.full ## flash purchases against FOR UPDATE and an empty view, ROUNDS of SECONDS each
+	@ROUNDS=$(ROUNDS) SECONDS=$(SECONDS) $(PY) benchmarks/flash.py
+
+ROWS ?= 10000000
+
+bench-leaderboard: .venv/.full ## pages of a leaderboard of ROWS purchases, the first and the deepest
+	@ROWS=$(ROWS) $(PY) benchmarks/leaderboard.py
 
 requirements: $(if $(findstring .cache/uv,$(UV)),.cache/uv/bin/uv) ## compile the three hashed requirement files
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras pyproject.toml -o requirements.txt

@@ -5,4 +5,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.embedded")
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from config.rush import guard  # noqa: E402  # the models below it need the apps to be loaded
+
+application = guard(_django)

@@ -4,14 +4,17 @@ All of it runs in the caller's transaction where there is one: money moves toget
 for. Every reference moves money once; the same call again finds what the first one did.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+from uuid import uuid4
 
 from accounts.ledger import locks, rules, selectors
 from accounts.ledger.errors import HoldExpired, InsufficientFunds, ReferenceReused
 from accounts.ledger.models import Account, Hold, Posting, Transfer
 from accounts.ledger.rules import CREDIT, DEBIT, AccountRef, Entry, HoldStatus, Kind
-from common import clock
+from common import clock, rows
 from common.db import transactional
 from common.errors import InvalidTransition
 
@@ -79,6 +82,77 @@ def _posting(transfer: Transfer, account: Account, entry: Entry) -> Posting:
         amount=abs(entry.amount),
         balance=account.balance,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What a customer pays the house for something, once for each reference."""
+
+    reference: str
+    owner_id: int
+    amount: int
+    about: str
+
+
+class Purses:
+    """Locked accounts of some customers in one currency, from which several spends are made."""
+
+    def __init__(self, owner_ids: Iterable[int], currency: str) -> None:
+        wallets = {pk: rules.customer(pk, currency) for pk in owner_ids}
+        found = locks.customers([ref.key for ref in wallets.values()])
+        self.currency = currency
+        self.accounts = {pk: found[ref.key] for pk, ref in wallets.items() if ref.key in found}
+
+    def take(self, owner_id: int, amount: int) -> None:
+        """Out of what the lock has shown, so that two of a customer's own see each other's.
+
+        Raises InsufficientFunds.
+        """
+        account = self.accounts.get(owner_id)
+        if account is None or account.available < amount:
+            raise InsufficientFunds(account.available if account else 0, self.currency)
+        account.available -= amount
+
+    def give(self, owner_id: int, amount: int) -> None:
+        """Undo `take`: nothing was bought."""
+        self.accounts[owner_id].available += amount
+
+
+_POSTING: Final = ("transfer_id", "account_id", "side", "currency", "amount", "balance")
+
+
+@transactional
+def spends_post(*, purses: Purses, spends: Sequence[Spend], credit: Kind, kind: str) -> None:
+    """`transfer_post` for each spend that was taken out of `purses`, in one statement a table.
+
+    A reference that has moved money before is refused by its unique key.
+    """
+    house = _accounts([rules.house(credit, purses.currency)])
+    [goal] = house.values()
+    made = [(uuid4(), spend.reference, kind, spend.about) for spend in spends]
+    rows.insert(Transfer, ("uid", "reference", "kind", "about"), made)
+    keys = rows.keys_by(Transfer, "reference", [spend.reference for spend in spends])
+    after = _balances_after(purses, spends)
+    postings: list[tuple[int, int, str, str, int, int]] = []
+    for spend, balance in zip(spends, after, strict=True):
+        key, account = keys[spend.reference], purses.accounts[spend.owner_id]
+        postings += [
+            (key, account.pk, DEBIT, purses.currency, spend.amount, balance),
+            (key, goal.pk, CREDIT, purses.currency, spend.amount, 0),
+        ]
+    rows.insert(Posting, _POSTING, postings)
+    spent = {purses.accounts[spend.owner_id] for spend in spends}
+    rows.change(Account, {"available": {account.pk: account.available for account in spent}})
+
+
+def _balances_after(purses: Purses, spends: Sequence[Spend]) -> list[int]:
+    """Each customer's balance after each spend: the last one's is what the purse has now."""
+    running = {pk: account.balance for pk, account in purses.accounts.items()}
+    found = []
+    for spend in reversed(spends):
+        found.append(running[spend.owner_id])
+        running[spend.owner_id] += spend.amount
+    return found[::-1]
 
 
 def _check_same(done: Transfer, wanted: list[Entry]) -> None:

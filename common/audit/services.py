@@ -1,12 +1,13 @@
 """Write entries, and seal them into the chain."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 
-from common import context
+from common import context, rows
 from common.audit import rules
 from common.audit.models import AuditBatch, AuditEntry, AuditSeal
 from common.db import transactional
@@ -29,6 +30,27 @@ def record(
         target=target,
         data=dict(data or {}),
         request_id=context.request_id.get(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An act of the house's own, in the request that caused it."""
+
+    action: str
+    target: str
+    data: Mapping[str, Any]
+    request_id: str
+
+
+def record_many(acts: Sequence[Act]) -> None:
+    """`record` of several requests' acts in one statement."""
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("acts were audited outside a transaction")
+    rows.insert(
+        AuditEntry,
+        ("actor_id", "action", "target", "data", "request_id"),
+        [(None, act.action, act.target, dict(act.data), act.request_id) for act in acts],
     )
 
 

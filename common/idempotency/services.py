@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import uuid
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,7 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
+from common import rows
 from common.db import transactional
 from common.idempotency.errors import BadKey, KeyInUse, KeyReused
 from common.idempotency.models import IdempotencyRecord
@@ -128,6 +130,28 @@ def bind(object_ref: str, *, status: int) -> None:
     bound = _own(claim).update(state=State.DONE, status=status, object_ref=object_ref)
     if not bound:
         raise KeyInUse(retry_after=1)
+
+
+def running() -> Claim | None:
+    """The claim of the call that this thread carries out, for those who bind it elsewhere."""
+    return _current.get()
+
+
+def bind_many(refs: Mapping[Claim, str], *, status: int) -> set[Claim]:
+    """`bind` for several calls in one statement; the claims that another call has taken over."""
+    if not refs:
+        return set()
+    mine = IdempotencyRecord.objects.select_for_update().filter(pk__in=[c.record_id for c in refs])
+    tokens = dict(mine.order_by("pk").values_list("pk", "claim"))
+    kept = {claim: ref for claim, ref in refs.items() if tokens.get(claim.record_id) == claim.token}
+    if kept:
+        found = IdempotencyRecord.objects.filter(pk__in=[claim.record_id for claim in kept])
+        found.update(state=State.DONE, status=status)
+        rows.change(
+            IdempotencyRecord,
+            {"object_ref": {claim.record_id: ref for claim, ref in kept.items()}},
+        )
+    return refs.keys() - kept.keys()
 
 
 def unbind() -> None:

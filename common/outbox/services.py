@@ -5,7 +5,8 @@ claim is a lease, so that a message whose worker was killed is run by another on
 """
 
 import logging
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
-from common import context
+from common import context, rows
 from common.db import transactional
 from common.outbox.models import OutboxMessage
 
@@ -49,6 +50,25 @@ def enqueue(task: str, *, delay: float = 0, **payload: Any) -> OutboxMessage:
     if not delay:
         transaction.on_commit(partial(send, message.pk, task, payload), robust=True)
     return message
+
+
+def enqueue_many(
+    task: str, calls: Sequence[tuple[str, Mapping[str, Any]]], *, due: datetime
+) -> None:
+    """`enqueue` for several requests, each `(request id, payload)`, in one statement.
+
+    `due` is a moment of the database's clock.
+
+    The sweep sends them when they are due: one by one after the commit they would keep those
+    waiting who are answered after it.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError(f"{task} was enqueued outside a transaction")
+    rows.insert(
+        OutboxMessage,
+        ("task", "payload", "request_id", "next_attempt_at", "attempts", "last_error"),
+        [(task, dict(payload), request_id, due, 0, "") for request_id, payload in calls],
+    )
 
 
 def send(message_id: int, task: str, payload: dict[str, Any]) -> None:

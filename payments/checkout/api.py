@@ -23,6 +23,7 @@ from payments.checkout.serializers import (
     OrderWithPaymentOut,
     PayIn,
     SummaryOut,
+    bought_body,
 )
 from payments.intake import selectors as intake
 from payments.intake.api import payment_body
@@ -63,6 +64,13 @@ def _own_flash_purchase(request: Request, number: str) -> Any:
     purchase = flash_sales.purchase_of(principal(request).pk, number)
     joined = selectors.join([purchase.order])
     return FlashPurchaseOut(purchase, context={"joined": joined}).data
+
+
+def _bought(request: Request, bought: services.FlashPlaced) -> Any:
+    if bought.placed.payment.method == Method.WALLET:
+        return bought_body(bought)
+    # The provider was asked after the commit, and what the client needs to pay is its answer.
+    return _own_flash_purchase(request, bought.placed.order.number)
 
 
 def _own_payment(request: Request, uid: str) -> Any:
@@ -184,8 +192,7 @@ class FlashPurchases(ApiView):
             bought = services.flash_purchase(
                 user_id=user_id, slug=slug, quantity=body["quantity"], method=method
             )
-        number = bought.placed.order.number
-        return Response(_own_flash_purchase(request, number), status=201)
+        return Response(_bought(request, bought), status=201)
 
 
 class Deposits(ApiView):

@@ -32,7 +32,8 @@ class SoldOut(Conflict):
     code = "sold_out"
     title = "Not enough units are left."
 
-    def __init__(self, *, wanted: int, left: int) -> None:
+    def __init__(self, *, wanted: int, left: int, run_id: int | None = None) -> None:
+        self.run_id = run_id
         super().__init__(
             f"{left} units are left and {wanted} were asked for.", requested=wanted, remaining=left
         )

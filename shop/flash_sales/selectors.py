@@ -1,11 +1,11 @@
 """Reads of flash sales; every moment is compared with the database's clock."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 
-from django.db.models import Count, F, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, F, Prefetch, Q, QuerySet
 from django.db.models.functions import Now
 from django.shortcuts import get_object_or_404
 
@@ -222,6 +222,41 @@ def used_slots(run_id: int, user_id: int) -> set[int]:
     return {slot for slot in units.values_list("slot", flat=True) if slot is not None}
 
 
+def _open_runs() -> QuerySet[FlashRun]:
+    return FlashRun.objects.filter(ended_at=None).exclude(ends_at__lte=Now())
+
+
+def run_is_sold_out(run_id: int) -> bool:
+    """The run is open, all it has is held, and nobody's hold has run out; one query."""
+    units = FlashUnit.objects.filter(run_id=run_id)
+    free, held = (units.filter(state=state) for state in (UnitState.FREE, UnitState.HELD))
+    overdue = _overdue(run_id)
+    return _open_runs().filter(~Exists(free), Exists(held), ~Exists(overdue), pk=run_id).exists()
+
+
+def sale_is_over(slug: str) -> bool:
+    """No run of the sale is open or to come; one query."""
+    return not _open_runs().filter(sale__slug=slug).exists()
+
+
+def free_units(run_id: int, keys: Collection[int] | None = None) -> list[tuple[int, int]]:
+    """Units that nobody has, all or those of `keys`, each (primary key, serial number)."""
+    units = FlashUnit.objects.filter(run_id=run_id, state=UnitState.FREE)
+    if keys is not None:
+        units = units.filter(pk__in=keys)
+    return list(units.order_by("number").values_list("pk", "number"))
+
+
+def slots_by_user(run_id: int, user_ids: Collection[int]) -> dict[int, set[int]]:
+    """`used_slots` of several users; one query."""
+    units = FlashUnit.objects.filter(run_id=run_id, user_id__in=set(user_ids))
+    found: dict[int, set[int]] = {}
+    for user_id, slot in units.order_by().values_list("user_id", "slot"):
+        if user_id is not None and slot is not None:
+            found.setdefault(user_id, set()).add(slot)
+    return found
+
+
 def runs_to_end() -> list[int]:
     """Open runs past their time, or with every unit paid for."""
     open_runs = FlashRun.objects.filter(ended_at=None, starts_at__lte=Now())
@@ -246,12 +281,15 @@ def leaderboard(run_id: int | None) -> QuerySet[FlashPurchase]:
     return placed.select_related("user").order_by("position")
 
 
-def overdue_order_ids(run_id: int) -> list[int]:
-    """Orders whose time is over, though no sweep has come by, and that still hold units."""
-    overdue = FlashPurchase.objects.filter(
+def _overdue(run_id: int) -> QuerySet[FlashPurchase]:
+    return FlashPurchase.objects.filter(
         run_id=run_id,
         state=rules.PurchaseState.HELD,
         order__expires_at__lte=Now(),
         order__deadline_suspended=False,
     )
-    return list(overdue.order_by("order_id").values_list("order_id", flat=True)[:200])
+
+
+def overdue_order_ids(run_id: int) -> list[int]:
+    """Orders whose time is over, though no sweep has come by, and that still hold units."""
+    return list(_overdue(run_id).order_by("order_id").values_list("order_id", flat=True)[:200])

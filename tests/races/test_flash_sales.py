@@ -9,13 +9,16 @@ import pytest
 from django.db import transaction
 from django.db.models import Sum
 
+from common import rows
+from common.together import Together
 from config import invariants
 from payments.checkout import services as checkout
+from payments.checkout.services import flash
 from payments.intake import services as machine
 from shop.flash_sales import locks, rules, selectors, services
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.rules import UnitState
-from shop.flash_sales.services import units as unit_services
+from shop.flash_sales.services import Wanted, many
 from shop.orders.models import Order
 from tests.factories.flash import live_run
 from tests.factories.users import UserFactory
@@ -54,6 +57,19 @@ def ordered(run: FlashRun) -> int:
     return int(found or 0)
 
 
+@pytest.fixture(params=["together", "apart"])
+def grouping(request: pytest.FixtureRequest) -> None:
+    """Buyers of one process share transactions; those of as many processes have their own."""
+    if request.param == "apart":
+        request.getfixturevalue("apart")
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flash, "_groups", lambda slug: Together(flash._carry_out))
+
+
+@pytest.mark.usefixtures("grouping")
 @pytest.mark.parametrize(("people", "units", "quantities"), RUSHES)
 @pytest.mark.proof(
     "Flash run: exactly min(stock, demand)",
@@ -73,20 +89,24 @@ def test_exactly_as_many_are_sold_as_there_are(
     assert invariants.breaches() == []
 
 
+@pytest.mark.usefixtures("apart")
 def test_control_without_rows_of_units_too_many_are_sold(monkeypatch: pytest.MonkeyPatch) -> None:
     """A count that is read before anything is written, as most shops have it."""
 
-    def claim(run: FlashRun, made: FlashPurchase) -> list[int]:
-        if ordered(run) > run.allocation:
-            raise unit_services.SoldOut(wanted=1, left=0)
-        return [1]
+    def counted(run_id: int, quantity: int) -> list[FlashUnit]:
+        units = list(FlashUnit.objects.filter(run_id=run_id).order_by("number"))
+        return units[:quantity] if taken(run) < len(units) else []
 
-    monkeypatch.setattr(unit_services, "_claim", claim)
+    monkeypatch.setattr(locks, "free_units", counted)
+    # Units change hands whatever they are by now.
+    change = rows.change
+    monkeypatch.setattr(rows, "change", lambda model, values, where=None: change(model, values))
     run = live_run(units=5)
     rush(run, [1] * 50)
     assert ordered(run) > 5
 
 
+@pytest.mark.usefixtures("grouping")
 @pytest.mark.proof(
     "Flash run: one user, limit 2, 50 parallel calls",
     size="50 calls",
@@ -100,15 +120,16 @@ def test_one_user_never_has_more_than_the_limit() -> None:
     assert invariants.breaches() == []
 
 
+@pytest.mark.usefixtures("apart")
 def test_control_without_slots_a_user_gets_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same read of what the user has, and no unique key behind it."""
-    slots = unit_services._slots
+    slots = many._slots
 
-    def unguarded(run: FlashRun, made: FlashPurchase) -> list[int | None]:
-        slots(run, made)
-        return [None] * made.quantity
+    def unguarded(run: FlashRun, one: Wanted, used: set[int]) -> tuple[None, ...]:
+        slots(run, one, used)
+        return (None,) * one.quantity
 
-    monkeypatch.setattr(unit_services, "_slots", unguarded)
+    monkeypatch.setattr(many, "_slots", unguarded)
     run, user = live_run(units=60, per_user_limit=2), UserFactory()
     in_parallel([purchase(run, user.pk)] * 50)
     assert taken(run) > 2

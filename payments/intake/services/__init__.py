@@ -1,6 +1,7 @@
 """Write use cases of the payment machine."""
 
 from payments.intake.services.disputes import dispute_close, dispute_open
+from payments.intake.services.many import Opening, payments_from_wallet, payments_open
 from payments.intake.services.moves import move, payment_close, record
 from payments.intake.services.refunds import refund_record, refund_request, refund_settle
 from payments.intake.services.resolve import payment_resolve
@@ -15,6 +16,7 @@ from payments.intake.services.settle import (
 
 __all__ = [
     "Capture",
+    "Opening",
     "dispute_close",
     "dispute_open",
     "move",
@@ -25,6 +27,8 @@ __all__ = [
     "payment_open",
     "payment_resolve",
     "payment_settle",
+    "payments_from_wallet",
+    "payments_open",
     "record",
     "refund_record",
     "refund_request",

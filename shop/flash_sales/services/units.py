@@ -11,35 +11,15 @@ from django.db.models.functions import Now
 
 from common import clock
 from shop.flash_sales import locks, rules, selectors
-from shop.flash_sales.errors import (
-    OrderLimitExceeded,
-    SaleEnded,
-    SaleNotStarted,
-    SoldOut,
-    UserLimitReached,
-)
+from shop.flash_sales.errors import SaleEnded, SaleNotStarted, SoldOut, UserLimitReached
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.rules import PurchaseState, UnitState
+from shop.flash_sales.services.gate import units_are_free
 from shop.inventory import services as inventory
 from shop.inventory.errors import OutOfStock, Shortage
 
 # Each further try finds the slots that a parallel call of the same user has just taken.
 TRIES: Final = 5
-
-
-def units_take(*, run_id: int, order_id: int, user_id: int, quantity: int) -> list[int]:
-    """Hold `quantity` units of an open run for an order; their serial numbers.
-
-    Raises SaleEnded, SaleNotStarted, OrderLimitExceeded, UserLimitReached, SoldOut.
-    """
-    run = selectors.run_get(run_id)
-    _check_open(run)
-    if run.per_order_limit is not None and quantity > run.per_order_limit:
-        raise OrderLimitExceeded(run.per_order_limit)
-    purchase = FlashPurchase.objects.create(
-        run=run, order_id=order_id, user_id=user_id, quantity=quantity
-    )
-    return _claim(run, purchase)
 
 
 def _check_open(run: FlashRun) -> None:
@@ -114,13 +94,16 @@ def units_release(*, order_id: int, run_id: int) -> None:
     """Give an unpaid order's units back to its run; to the product's stock, if that has ended."""
     run = locks.run_shared(run_id)
     purchase = locks.purchase(order_id)
-    keys = _keys(purchase)
+    units = locks.units_of(purchase.pk)
+    keys = [unit.pk for unit in units]
     state = UnitState.FREE if run.ended_at is None else UnitState.RETURNED
     FlashUnit.objects.filter(pk__in=keys).update(
         state=state, purchase=None, user_id=None, slot=None
     )
     FlashPurchase.objects.filter(pk=purchase.pk).update(state=PurchaseState.RELEASED)
-    if state == UnitState.RETURNED:
+    if state == UnitState.FREE:
+        units_are_free(run_id, units)
+    else:
         inventory.stock_from_run(
             product_id=run.sale.product_id, quantity=len(keys), reason=str(run)
         )

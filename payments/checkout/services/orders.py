@@ -20,17 +20,12 @@ from payments.intake.errors import MethodUnavailable
 from payments.intake.models import Payment
 from payments.intake.rules import Method
 from payments.intake.rules import Status as PaymentStatus
-from shop.flash_sales import selectors as flash_reads
-from shop.flash_sales import services as flash_sales
-from shop.flash_sales.errors import SoldOut
-from shop.flash_sales.models import FlashRun
 from shop.inventory.errors import OutOfStock
 from shop.orders import locks as order_locks
 from shop.orders import selectors as order_reads
 from shop.orders import services as orders
 from shop.orders.models import Order
 from shop.orders.rules import Status
-from shop.orders.services import Demand
 
 SWEEP_LIMIT = 200
 
@@ -65,7 +60,7 @@ def order_place(
     try:
         placed = place()
     except OutOfStock as shortage:
-        if not _expire(order_reads.overdue_order_ids_holding(shortage.product_ids)):
+        if not expire_all(order_reads.overdue_order_ids_holding(shortage.product_ids)):
             raise
         placed = place()
     # The provider is slow and may be down: never under a lock, never a reason to lose the order.
@@ -102,56 +97,6 @@ def _open_payment(order: Order, method: str) -> Payment:
         currency=order.currency,
         expires_at=order.expires_at,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class FlashPlaced:
-    """A flash purchase: its order and payment, the run and the units' serial numbers."""
-
-    placed: Placed
-    run: FlashRun
-    units: list[int]
-
-
-def flash_purchase(*, user_id: int, slug: str, quantity: int, method: str) -> FlashPlaced:
-    """Buy units of the run that is open now: order, units and payment, or nothing.
-
-    Raises NoSuchSale, SaleNotStarted, SaleEnded, SoldOut, UserLimitReached, OrderLimitExceeded,
-    MethodUnavailable, InsufficientFunds.
-    """
-    ports.gateway(method)
-    run = flash_reads.run_to_buy(flash_reads.sale_get(slug))
-    buy = partial(_flash_place, user_id=user_id, run=run, quantity=quantity, method=method)
-    try:
-        bought = buy()
-    except SoldOut:
-        # Their buyers' time is over, whether or not the sweep, or another buyer, has come by.
-        if not _expire(flash_reads.overdue_order_ids(run.pk)) and not (
-            flash_reads.has_free_units(run.pk)
-        ):
-            raise
-        bought = buy()
-    ports.gateway(method).open(bought.placed.payment.pk)
-    return bought
-
-
-@transactional
-def _flash_place(*, user_id: int, run: FlashRun, quantity: int, method: str) -> FlashPlaced:
-    number = ids.order_number()
-    bind(number, status=201)
-    order = orders.order_create_for_run(
-        number=number,
-        user_id=user_id,
-        run_id=run.pk,
-        demand=Demand(flash_reads.priced(run), quantity),
-        hold_seconds=settings.FLASH_HOLD_SECONDS,
-    )
-    payment = _open_payment(order, method)
-    units = flash_sales.units_take(
-        run_id=run.pk, order_id=order.pk, user_id=user_id, quantity=quantity
-    )
-    ports.gateway(method).pay_at_once(payment)
-    return FlashPlaced(Placed(order, payment), run, units)
 
 
 @transactional
@@ -238,10 +183,10 @@ def _deposit_expire(*, payment_id: int) -> bool:
 
 def orders_expire() -> int:
     """Expire every order whose deadline has passed; returns how many."""
-    return _expire(order_reads.overdue_order_ids(limit=SWEEP_LIMIT))
+    return expire_all(order_reads.overdue_order_ids(limit=SWEEP_LIMIT))
 
 
-def _expire(order_ids: list[int]) -> int:
+def expire_all(order_ids: list[int]) -> int:
     return sum(order_expire(order_id=order_id) for order_id in order_ids)
 
 

@@ -1,0 +1,14 @@
+"""The shop's routes, and beside them the two that it is measured against."""
+
+from django.urls import path
+
+from benchmarks.shop import views
+from config.urls import handler400, handler403, handler404, handler500, urlpatterns
+
+__all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
+
+urlpatterns = [
+    *urlpatterns,
+    path("benchmark/empty/", views.Empty.as_view()),
+    path("benchmark/<slug:slug>/purchases/", views.PlainPurchases.as_view()),
+]

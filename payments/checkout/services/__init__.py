@@ -1,0 +1,26 @@
+"""Orders with their payments: placed, bought from a flash run, paid another way, given up."""
+
+from payments.checkout.services.flash import FlashPlaced, flash_purchase
+from payments.checkout.services.orders import (
+    Placed,
+    deposit_open,
+    deposits_expire,
+    order_cancel,
+    order_expire,
+    order_place,
+    orders_expire,
+    payment_change,
+)
+
+__all__ = [
+    "FlashPlaced",
+    "Placed",
+    "deposit_open",
+    "deposits_expire",
+    "flash_purchase",
+    "order_cancel",
+    "order_expire",
+    "order_place",
+    "orders_expire",
+    "payment_change",
+]
