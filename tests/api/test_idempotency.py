@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from common.idempotency.models import IdempotencyRecord
 from common.idempotency.services import forget_expired
-from payments.checkout import services as checkout
+from payments.checkout.services import orders as checkout
 from payments.intake.models import Payment, Refund
 from shop.orders.models import Order
 from tests.factories.orders import (

@@ -13,7 +13,7 @@ from django.db import OperationalError, connection, connections, transaction
 from common import db
 from common.idempotency.models import IdempotencyRecord
 from config import invariants
-from payments.checkout import services as checkout
+from payments.checkout.services import orders as checkout
 from shop.inventory import services as inventory
 from shop.inventory.models import Stock
 from shop.inventory.services import Units

@@ -13,8 +13,8 @@ from django.db import connections, transaction
 from django.test import Client
 
 from config import invariants
-from payments.checkout import services as checkout
 from payments.checkout.services import Placed
+from payments.checkout.services import orders as checkout
 from payments.intake.models import Payment
 from payments.stripe import gateway
 from payments.stripe.models import WebhookEvent
