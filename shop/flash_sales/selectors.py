@@ -227,11 +227,11 @@ def _open_runs() -> QuerySet[FlashRun]:
 
 
 def run_is_sold_out(run_id: int) -> bool:
-    """The run is open, all it has is held, and nobody's hold has run out; one query."""
+    """The run is open, has no unit, not all are paid for, and nobody's hold has run out; one query."""
     units = FlashUnit.objects.filter(run_id=run_id)
-    free, held = (units.filter(state=state) for state in (UnitState.FREE, UnitState.HELD))
+    free, unpaid = units.filter(state=UnitState.FREE), units.exclude(state=UnitState.SOLD)
     overdue = _overdue(run_id)
-    return _open_runs().filter(~Exists(free), Exists(held), ~Exists(overdue), pk=run_id).exists()
+    return _open_runs().filter(~Exists(free), Exists(unpaid), ~Exists(overdue), pk=run_id).exists()
 
 
 def sale_is_over(slug: str) -> bool:

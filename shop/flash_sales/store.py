@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from common.limits.store import is_shared
 
 # Longer than a transaction with its retries.
-LAPSES_MS: Final = 15_000
+LAPSES_MS: Final = 5_000
 KEPT_SECONDS: Final = 24 * 3600
 # One process fills a gate; the others read MySQL meanwhile.
 FILLING_MS: Final = 2_000

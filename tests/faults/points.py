@@ -41,28 +41,35 @@ def unguard() -> None:
     """Take a guard of flash sales out of this process, for the controls."""
     from common import clock  # noqa: PLC0415
     from payments.stripe.port import StripeGateway  # noqa: PLC0415
-    from shop.flash_sales.services import units  # noqa: PLC0415
+    from shop.flash_sales import services  # noqa: PLC0415
 
     if os.environ.get("FAULT_NO_STRIPE"):
         StripeGateway.open = lambda self, payment_id: None  # type: ignore[method-assign]
     if os.environ.get("FAULT_HOST_CLOCK"):
         clock.now = lambda: datetime.now(UTC)
     if os.environ.get("FAULT_COUNTER"):
-        units._claim = count_then_write
+        services.gate_claim = lambda run_id, quantity: None
+        services.units_choose, services.units_write = count_then_choose, write_no_units
 
 
-def count_then_write(run: Any, made: Any) -> list[int]:
+def count_then_choose(run: Any, wanted: Any, handed: Any = None) -> list[Any]:
     """A count that is read before anything is written."""
     from django.db.models import Sum  # noqa: PLC0415
 
     from shop.flash_sales.errors import SoldOut  # noqa: PLC0415
+    from shop.flash_sales.services.many import Chosen  # noqa: PLC0415
 
     ordered = run.purchases.aggregate(n=Sum("quantity"))["n"] or 0
-    if ordered > run.allocation:
-        raise SoldOut(wanted=made.quantity, left=0)
+    if ordered >= run.allocation:
+        return [SoldOut(wanted=one.quantity, left=0, run_id=run.pk) for one in wanted]
     # As long as other rows of a purchase take to write: whoever looks now sees one fewer.
     time.sleep(0.05)
-    return [1]
+    return [Chosen(one.user_id, numbers=(1,)) for one in wanted]
+
+
+def write_no_units(*, open_run: Any, chosen: Any, paid: bool) -> None:
+    for order_id, one in chosen:
+        open_run.run.purchases.create(order_id=order_id, user_id=one.user_id, quantity=1)
 
 
 class Points(AppConfig):

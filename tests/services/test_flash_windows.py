@@ -112,18 +112,6 @@ def test_after_a_run_that_is_all_paid_buyers_are_told_of_the_next() -> None:
     assert told.value.extra["starts_at"] == moment
 
 
-def test_who_loses_every_race_is_told_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    def lost(*_: Any) -> None:
-        raise IntegrityError("flash_slot_once")
-
-    run, user = live_run(units=9, per_user_limit=5), UserFactory()
-    buy(run, 2, user.pk)
-    monkeypatch.setattr(unit_services, "_hold", lost)
-    with pytest.raises(errors.UserLimitReached) as refused:
-        buy(run, 1, user.pk)
-    assert (refused.value.extra["limit"], refused.value.extra["left"]) == (5, 3)
-
-
 @pytest.mark.parametrize("count", [1, 100, 101, 10_001])
 def test_units_are_numbered_from_one_without_a_gap(count: int) -> None:
     run = planned_run(units=count)
