@@ -20,7 +20,7 @@ PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes
 # One dot for each package: pip's own bar is long, and silence looks like a hang.
 DOTS := while read -r line; do case "$$line" in (Collecting*) printf .;; esac; done; echo
 
-.PHONY: help run test test-fast fuzz prove check advisories requirements compose-test clean
+.PHONY: help run test test-fast fuzz prove bench-stream check advisories requirements compose-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -93,6 +93,9 @@ PROOFS := $(PROOFS) $(addprefix tests/api/test_,webhooks.py idempotency.py throt
 # One process: a proof's seconds are its own. PROVE_SCALE=0.1 takes a tenth of the sizes.
 prove: .venv/.full ## races, faults and the ledger in full size (an hour); writes docs/proofs.md
 	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest -p tests.prove -vv --timeout 7200 $(PROOFS) $(PYTEST_ARGS)
+
+bench-stream: .venv/.full ## 2,000 listeners while 1,000 units sell: delay, memory, processor time
+	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest tests/faults/test_stream.py -k every_listener --timeout 600 $(PYTEST_ARGS)
 
 requirements: $(if $(findstring .cache/uv,$(UV)),.cache/uv/bin/uv) ## compile the three hashed requirement files
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras pyproject.toml -o requirements.txt

@@ -234,6 +234,13 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 # The order's deadline and with it the hold on its stock.
 ORDER_HOLD_SECONDS = env.int("ORDER_HOLD_SECONDS", default=15 * 60)
 FLASH_HOLD_SECONDS = env.int("FLASH_HOLD_SECONDS", default=5 * 60)
+# Where streams are served, if by a process of their own (config/asgi.py): others redirect to it.
+STREAM_URL = env.str("STREAM_URL", default="")
+# Listeners that process takes at once, altogether and from one address.
+STREAM_MAX_LISTENERS = env.int("STREAM_MAX_LISTENERS", default=5000)
+STREAM_MAX_PER_ADDRESS = env.int("STREAM_MAX_PER_ADDRESS", default=200)
+# Without it: listeners that a WSGI process serves, each from one of its threads.
+STREAM_INLINE = 2
 LOW_STOCK_THRESHOLD = env.int("LOW_STOCK_THRESHOLD", default=5)
 
 STRIPE_API_VERSION = "2026-10-28.endive"

@@ -58,6 +58,9 @@ if STRIPE_SANDBOX:
     STRIPE_API_BASE = f"http://127.0.0.1:{STRIPE_SANDBOX_PORT}"
     STRIPE_WEBHOOK_SECRETS = [f"whsec_{_secrets['webhook']}"]
 
+# As many threads more (config/embedded.py).
+STREAM_INLINE = 16
+
 DEMO_ALLOWED = True
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 MEDIA_ROOT = STATE_DIR / "media"

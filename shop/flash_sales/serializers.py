@@ -10,6 +10,7 @@ from common.api.serializers import (
     CursorQuery,
     MoneyField,
     PageQuery,
+    QuerySerializer,
     StrictCharField,
     StrictIntegerField,
     StrictSerializer,
@@ -30,6 +31,12 @@ class LeaderboardQuery(CursorQuery):
     """`run` is a run's number."""
 
     run = serializers.IntegerField(min_value=1, max_value=10**9, required=False)
+
+
+class StreamQuery(QuerySerializer):
+    """`events`: the stream ends after so many, which clients that wait for an end need."""
+
+    events = serializers.IntegerField(min_value=1, max_value=1000, required=False)
 
 
 class LimitField(StrictIntegerField):
@@ -136,11 +143,16 @@ class FlashRunOut(UnitsOut):
     ends_at = serializers.DateTimeField(source="run.ends_at", allow_null=True)
 
 
-class RunStockOut(UnitsOut):
+class RunStockOut(serializers.Serializer[Any]):
     """The units of one run at one moment."""
 
-    run = serializers.IntegerField(source="run.number", help_text="The run's number.")
-    as_of = serializers.DateTimeField(source="at", help_text="By the database's clock.")
+    run = serializers.IntegerField(help_text="The run's number.")
+    status = serializers.ChoiceField(STATUSES)
+    allocation = serializers.IntegerField()
+    remaining = serializers.IntegerField(help_text="To be had now.")
+    held = serializers.IntegerField(help_text="Of orders not yet paid.")
+    sold = serializers.IntegerField()
+    as_of = serializers.DateTimeField(help_text="When they were so, by the database's clock.")
 
 
 class NextRunOut(serializers.Serializer[FlashRun]):

@@ -229,6 +229,7 @@ TABLE: Final[dict[Operation, Row]] = {
     ("GET", V + "flash-sales/"): Row("anybody"),
     ("GET", V + "flash-sales/{slug}/"): Row("anybody"),
     ("GET", V + "flash-sales/{slug}/stock/"): Row("anybody"),
+    ("GET", V + "flash-sales/{slug}/stream/"): Row("anybody"),
     ("GET", V + "flash-sales/{slug}/leaderboard/"): Row("anybody"),
     ("POST", V + "flash-sales/{slug}/purchases/"): Row("signed in", 201, _units),
     #

@@ -46,6 +46,7 @@ class Shop:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.stream_port = free_port()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {
             **os.environ,
@@ -71,6 +72,15 @@ class Shop:
             switches,
         )
         wait_until(self._answers, seconds=60, why=partial(self.log, "web"))
+
+    def start_stream(self, **switches: str) -> None:
+        self._start(
+            "stream",
+            "-m granian --interface asgi --host 127.0.0.1 --workers 1 --backlog 4096 "
+            f"--workers-kill-timeout 10 --port {self.stream_port} config.asgi:application",
+            switches,
+        )
+        wait_until(self._streams, seconds=60, why=partial(self.log, "stream"))
 
     def start_worker(self, **switches: str) -> None:
         self._start(
@@ -147,7 +157,15 @@ class Shop:
         return self.folder / f"{name}.log"
 
     def _answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/livez", timeout=5, trust_env=False).status_code == 200
-        except httpx.HTTPError:
-            return False
+        return _alive(self.port)
+
+    def _streams(self) -> bool:
+        return _alive(self.stream_port)
+
+
+def _alive(port: int) -> bool:
+    try:
+        url = f"http://127.0.0.1:{port}/livez"
+        return httpx.get(url, timeout=5, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False

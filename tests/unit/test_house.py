@@ -46,6 +46,7 @@ PUBLIC = {
     "api/v1/flash-sales/<slug:slug>/",
     "api/v1/flash-sales/<slug:slug>/leaderboard/",
     "api/v1/flash-sales/<slug:slug>/stock/",
+    "api/v1/flash-sales/<slug:slug>/stream/",
     "api/v1/products/",
     "api/v1/products/<slug:slug>/",
 }

@@ -23,6 +23,8 @@ from shop.flash_sales.errors import (
     StartsInThePast,
     UnknownProduct,
 )
+from shop.flash_sales.live import services as live
+from shop.flash_sales.live.publisher import changed
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
 from shop.flash_sales.rules import RunStatus, UnitState, Window
 from shop.inventory import services as inventory
@@ -110,6 +112,7 @@ def _schedule(sale: FlashSale, plan: Plan, actor_id: int | None) -> FlashRun:
     )
     _add_units(run, 0, plan.allocation)
     _take_from_stock(run, plan.allocation)
+    changed(run.pk)
     return run
 
 
@@ -204,6 +207,7 @@ def run_end(*, run_id: int, reason: FlashRun.End, actor_id: int | None = None) -
         target=f"flash_sale:{run.sale.slug}",
         data={"run": run.number, "reason": reason, "returned": left},
     )
+    changed(run.pk)
     return True
 
 
@@ -231,10 +235,15 @@ def sale_end(*, sale_id: int, actor_id: int) -> FlashRun:
 
 
 def runs_sweep() -> int:
-    """End the runs that are over, and give purchases their positions; how many ended."""
+    """End the runs that are over, give purchases their positions, confirm the published figures.
+
+    How many ended.
+    """
     for run_id in selectors.runs_with_unplaced():
         positions_give(run_id=run_id)
-    return sum(_end(run_id) for run_id in selectors.runs_to_end())
+    ended = sum(_end(run_id) for run_id in selectors.runs_to_end())
+    live.figures_confirm()
+    return ended
 
 
 def _end(run_id: int) -> bool:

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from common import clock
 from shop.flash_sales import locks, rules, selectors
 from shop.flash_sales.errors import OrderLimitExceeded, SaleEnded, SoldOut, UserLimitReached
+from shop.flash_sales.live.publisher import changed
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.rules import PurchaseState, UnitState
 from shop.inventory import services as inventory
@@ -55,6 +56,7 @@ def _claim(run: FlashRun, purchase: FlashPurchase) -> list[int]:
                 _hold(units, purchase, slots)
         except IntegrityError:
             continue
+        changed(run.pk)
         return [unit.number for unit in units]
     raise UserLimitReached(limit=run.per_user_limit or 0, left=0)
 
@@ -88,6 +90,7 @@ def units_sell(*, order_id: int) -> None:
     purchase = locks.purchase(order_id)
     FlashUnit.objects.filter(pk__in=_keys(purchase)).update(state=UnitState.SOLD)
     FlashPurchase.objects.filter(pk=purchase.pk).update(state=PurchaseState.PAID, paid_at=Now())
+    changed(purchase.run_id)
 
 
 def units_release(*, order_id: int, run_id: int) -> None:
@@ -100,6 +103,7 @@ def units_release(*, order_id: int, run_id: int) -> None:
         state=state, purchase=None, user_id=None, slot=None
     )
     FlashPurchase.objects.filter(pk=purchase.pk).update(state=PurchaseState.RELEASED)
+    changed(run_id)
     if state == UnitState.RETURNED:
         inventory.stock_from_run(
             product_id=run.sale.product_id, quantity=len(keys), reason=str(run)

@@ -1,0 +1,107 @@
+"""The same streams out of a WSGI server's threads, a few of them: `make run` has no ASGI server."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+from django.conf import settings
+
+from common.errors import Busy, SoukError
+from shop.flash_sales.live import services
+from shop.flash_sales.live.hub import RETRY, Hub, Listener
+
+T = TypeVar("T")
+
+# Longer than MySQL takes to answer, or to be given up.
+ANSWER_SECONDS: Final = 40.0
+
+
+class Loop:
+    """A hub on an asyncio loop in a thread of its own, from the first listener on."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.hub: Hub | None = None
+
+    def run(self, work: Coroutine[Any, Any, T], seconds: float | None = None) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._started()).result(seconds)
+
+    def close(self) -> None:
+        """End every stream; the threads that serve them are free then."""
+        if self._loop is not None and self.hub is not None:
+            self._loop.call_soon_threadsafe(self.hub.close)
+
+    @property
+    def listeners(self) -> int:
+        return 0 if self.hub is None else self.hub.listeners
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="streams", daemon=True).start()
+                asyncio.run_coroutine_threadsafe(self._make_hub(), self._loop).result()
+            return self._loop
+
+    async def _make_hub(self) -> None:
+        # A thread for each listener: those who are too many are refused, not made to wait.
+        most = settings.STREAM_INLINE
+        self.hub = Hub(most=most, most_of_one=most)
+        self.hub.start()
+
+
+loop: Final = Loop()
+
+
+class Events:
+    """A response's content; the server closes it when the client has gone."""
+
+    def __init__(self, joined: Coroutine[Any, Any, Listener]) -> None:
+        self._joined: Coroutine[Any, Any, Listener] | None = joined
+        self._listener: Listener | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._joined is not None:
+            return self._first(self._joined)
+        chunk = None if self._listener is None else loop.run(self._listener.next())
+        if chunk is None:
+            raise StopIteration
+        return chunk
+
+    def _first(self, joined: Coroutine[Any, Any, Listener]) -> bytes:
+        # Not before: what is never read would never be closed by some servers.
+        self._joined = None
+        with suppress(SoukError):
+            self._listener = loop.run(joined, ANSWER_SECONDS)
+        return RETRY
+
+    def close(self) -> None:
+        if self._joined is not None:
+            self._joined.close()
+        if self._listener is not None:
+            loop.run(_leave(self._listener))
+
+
+def events(slug: str, *, address: str, last_id: int | None, most: int | None) -> Events:
+    """Raises NoSuchSale, NoSuchRun, Busy."""
+    services.stock_now(slug)
+    if loop.listeners >= settings.STREAM_INLINE:
+        raise Busy(retry_after=5)
+    return Events(_join(slug, address, last_id, most))
+
+
+async def _join(slug: str, address: str, last_id: int | None, most: int | None) -> Listener:
+    if loop.hub is None:
+        raise Busy(retry_after=5)
+    return await loop.hub.join(slug, address=address, last_id=last_id, most=most)
+
+
+async def _leave(listener: Listener) -> None:
+    if loop.hub is not None:
+        loop.hub.leave(listener)
