@@ -14,6 +14,7 @@ from typing import Final
 
 from django.db import DatabaseError, connections, transaction
 
+from shop.flash_sales.errors import NoSuchSale
 from shop.flash_sales.live import selectors, services
 from shop.flash_sales.live.store import AWAY
 
@@ -43,6 +44,8 @@ class Publisher:
         self._changed = threading.Condition()
         self._wanted: dict[int, Wanted] = {}
         self._thread: threading.Thread | None = None
+        # Of runs that were published lately; a sale keeps its slug.
+        self._slugs: dict[int, str] = {}
 
     def mark(self, run_id: int) -> None:
         """The run has changed, and the change is committed."""
@@ -70,6 +73,7 @@ class Publisher:
             while (run_id := self._next()) is not None:
                 self._publish(run_id)
         finally:
+            self._slugs.clear()
             connections.close_all()
 
     def _next(self) -> int | None:
@@ -92,11 +96,13 @@ class Publisher:
             wanted = self._wanted[run_id]
             since, wanted.since = wanted.since, -1
         try:
-            left = _ask(run_id, since)
+            left = self._ask(run_id, since)
         except (*AWAY, DatabaseError) as error:
             logger.warning("flash.not_published", extra={"error": type(error).__name__})
             connections.close_all()
             left = Wanted(RETRY_SECONDS, since)
+        except NoSuchSale:
+            left = Wanted(0.0, since) if self._slugs.pop(run_id, None) else None
         with self._changed:
             asked_again = wanted.since == 0
             if left is None and not asked_again:
@@ -107,13 +113,13 @@ class Publisher:
                 self._wanted[run_id] = Wanted(time.monotonic() + wait, since)
             self._changed.notify_all()
 
-
-def _ask(run_id: int, since: int) -> Wanted | None:
-    slug = selectors.slug_of_run(run_id)
-    begun = None if slug is None else services.figures_publish(slug, since=since)
-    if begun is None or begun.won or begun.done:
-        return None
-    return Wanted(begun.wait, since or begun.version)
+    def _ask(self, run_id: int, since: int) -> Wanted | None:
+        slug = self._slugs.get(run_id) or selectors.slug_of_run(run_id)
+        if slug is None:
+            return None
+        self._slugs[run_id] = slug
+        begun = services.figures_publish(slug, since=since)
+        return None if begun.won or begun.done else Wanted(begun.wait, since or begun.version)
 
 
 publisher: Final = Publisher()
