@@ -241,6 +241,8 @@ STREAM_MAX_LISTENERS = env.int("STREAM_MAX_LISTENERS", default=5000)
 STREAM_MAX_PER_ADDRESS = env.int("STREAM_MAX_PER_ADDRESS", default=200)
 # Without it: listeners that a WSGI process serves, each from one of its threads.
 STREAM_INLINE = 2
+# For how long somebody whom a waiting room has admitted may buy.
+WAITING_ROOM_SECONDS = env.int("WAITING_ROOM_SECONDS", default=10 * 60)
 LOW_STOCK_THRESHOLD = env.int("LOW_STOCK_THRESHOLD", default=5)
 
 STRIPE_API_VERSION = "2026-10-28.endive"

@@ -35,6 +35,7 @@ from shop.flash_sales.errors import (
     SoldOut,
     UserLimitReached,
 )
+from shop.flash_sales.waiting.errors import NotAdmitted
 from shop.inventory.errors import OutOfStock
 from shop.orders import selectors as orders
 from shop.orders import services as order_services
@@ -159,6 +160,7 @@ class FlashPurchases(ApiView):
             OrderLimitExceeded,
             TotalTooLarge,
             MethodUnavailable,
+            NotAdmitted,
             SaleNotStarted,
             SaleEnded,
             SoldOut,
@@ -177,6 +179,7 @@ class FlashPurchases(ApiView):
             slug=slug,
             quantity=body["quantity"],
             method=body["payment"]["method"],
+            ticket=body.get("ticket"),
         )
         number = bought.placed.order.number
         return Response(_own_flash_purchase(request, number), status=201)

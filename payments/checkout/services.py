@@ -24,6 +24,7 @@ from shop.flash_sales import selectors as flash_reads
 from shop.flash_sales import services as flash_sales
 from shop.flash_sales.errors import SoldOut
 from shop.flash_sales.models import FlashRun
+from shop.flash_sales.waiting import services as waiting
 from shop.inventory.errors import OutOfStock
 from shop.orders import locks as order_locks
 from shop.orders import selectors as order_reads
@@ -113,14 +114,19 @@ class FlashPlaced:
     units: list[int]
 
 
-def flash_purchase(*, user_id: int, slug: str, quantity: int, method: str) -> FlashPlaced:
+def flash_purchase(
+    *, user_id: int, slug: str, quantity: int, method: str, ticket: str | None = None
+) -> FlashPlaced:
     """Buy units of the run that is open now: order, units and payment, or nothing.
 
     Raises NoSuchSale, SaleNotStarted, SaleEnded, SoldOut, UserLimitReached, OrderLimitExceeded,
-    MethodUnavailable, InsufficientFunds.
+    MethodUnavailable, InsufficientFunds; NotAdmitted where the sale has a waiting room.
     """
     ports.gateway(method)
     run = flash_reads.run_to_buy(flash_reads.sale_get(slug))
+    waiting.admission_require(
+        run_id=run.pk, rate=run.sale.admission_rate, user_id=user_id, ticket=ticket
+    )
     buy = partial(_flash_place, user_id=user_id, run=run, quantity=quantity, method=method)
     try:
         bought = buy()

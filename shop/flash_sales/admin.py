@@ -15,6 +15,7 @@ from shop.flash_sales import rules, services
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale
 from shop.flash_sales.rules import UnitState
 from shop.flash_sales.services import Plan
+from shop.flash_sales.waiting.rules import MAX_RATE
 
 
 class ScheduleForm(ServiceForm):
@@ -65,6 +66,29 @@ class EndForm(ServiceForm):
         return f"Run {run.number} of {self.row} has ended."
 
 
+class WaitingForm(ServiceForm):
+    name = "waiting"
+    label = "Waiting room"
+
+    admission_rate = forms.IntegerField(
+        min_value=1,
+        max_value=MAX_RATE,
+        required=False,
+        help_text="Buyers admitted in a second. Empty: no waiting room.",
+    )
+
+    def outcome(self) -> list[str]:
+        rate = self.cleaned_data["admission_rate"]
+        if rate is None:
+            return ["Whoever waits may buy at once, as may everybody else."]
+        return [f"From now on {rate} buyers a second are let in, in the order in which they came."]
+
+    def run(self, actor_id: int) -> str:
+        changes = {"admission_rate": self.cleaned_data["admission_rate"]}
+        services.sale_patch(sale_id=self.row.pk, changes=changes, actor_id=actor_id)
+        return f"The waiting room of {self.row} is changed."
+
+
 class RunInline(PartInline):
     model = FlashRun
     fields = ("shown_run", "shown_price", "allocation", "starts_at", "ends_at", "ended_at", "end")
@@ -82,7 +106,7 @@ class RunInline(PartInline):
 
 @admin.register(FlashSale)
 class FlashSaleAdmin(ReadOnlyAdmin):
-    forms = (ScheduleForm, EndForm)
+    forms = (ScheduleForm, WaitingForm, EndForm)
     inlines = (RunInline,)
     list_display = ("slug", "shown_product", "shown_price", "per_order_limit", "per_user_limit")
     list_select_related = ("product",)
@@ -95,6 +119,7 @@ class FlashSaleAdmin(ReadOnlyAdmin):
         "condition_description",
         "per_order_limit",
         "per_user_limit",
+        "admission_rate",
         "created_at",
     )
 

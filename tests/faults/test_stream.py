@@ -21,7 +21,8 @@ from payments.stripe.port import StripeGateway
 from shop.flash_sales.live.publisher import publisher
 from shop.flash_sales.live.rules import Figures
 from shop.flash_sales.live.store import Begun, RedisBoard
-from shop.flash_sales.models import FlashRun
+from shop.flash_sales.models import FlashRun, FlashSale
+from shop.flash_sales.waiting import services as waiting
 from tests.factories.flash import live_run
 from tests.factories.users import UserFactory
 from tests.faults.processes import ROOT, Shop, wait_until
@@ -240,3 +241,25 @@ def test_what_the_stream_process_refuses_is_a_problem_document(shop: Shop) -> No
         wait_until(lambda: client.get("/livez").json()["listeners"] == 0, seconds=10)
         once = client.get(f"{sale}/stream/?events=1")
         assert once.text.count("event: stock") == 1
+
+
+def test_a_ticket_makes_its_place_an_event_as_well(shop: Shop) -> None:
+    run = live_run(units=1)
+    FlashSale.objects.filter(pk=run.sale_id).update(admission_rate=2)
+    for user in range(1, 5):
+        place = waiting.place_take(slug=run.sale.slug, user_id=user)
+    shop.start_stream()
+    url = f"http://127.0.0.1:{shop.stream_port}/api/v1/flash-sales/{run.sale.slug}/stream/"
+    places: list[dict[str, Any]] = []
+    query = {"ticket": str(place.ticket)}
+    with httpx.stream("GET", url, params=query, timeout=20, trust_env=False) as stream:
+        event = ""
+        for line in stream.iter_lines():
+            event = line[7:] if line.startswith("event: ") else event
+            if event == "position" and line.startswith("data: "):
+                places.append(json.loads(line[6:]))
+                if places[-1]["status"] == "admitted":
+                    break
+    positions = [p["position"] for p in places]
+    assert positions == sorted(positions, reverse=True)
+    assert positions[-1] == 0

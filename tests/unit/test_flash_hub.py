@@ -16,6 +16,7 @@ from shop.flash_sales.live.hub import HEARTBEAT, Hub, Listener
 from shop.flash_sales.live.rules import Figures, RunFigures
 from shop.flash_sales.live.store import Published
 from shop.flash_sales.rules import Counts
+from shop.flash_sales.waiting.rules import Place, PlaceStatus, Ticket
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -118,7 +119,7 @@ def test_a_slow_listener_gets_the_newest_alone(world: World) -> None:
         for number in range(1, 9):
             listener.channel.accept(published(200 + number, sold=number))
         assert b'"sold":8' in (await soon(listener) or b"")
-        listener.channel.wake()
+        listener.channel.beat()
         assert await soon(listener) == HEARTBEAT
         hub.close()
 
@@ -209,6 +210,31 @@ def test_a_sale_without_runs_has_no_stream(world: World) -> None:
         hub = started()
         with pytest.raises(NoSuchRun):
             await joined(hub)
+        hub.close()
+
+    world.run(work())
+
+
+def place(position: int) -> Place:
+    return Place(1, PlaceStatus.WAITING if position else PlaceStatus.ADMITTED, position)
+
+
+def test_who_has_a_ticket_is_told_each_place_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = Ticket(7, 1, 100, 3, 2, NOW)
+    monkeypatch.setattr(hubs, "_shown", lambda slug, text: (ticket, place(2)))
+
+    async def work() -> None:
+        hub = started()
+        listener = await joined(hub, ticket="signed")
+        first = await soon(listener) or b""
+        assert b"event: stock" in first
+        assert b'event: position\ndata: {"run":1,"status":"waiting","position":2' in first
+        assert listener.channel.tickets() == {7: [listener]}
+        for each in (2, 2, 1, 0):
+            listener.moves_to(place(each))
+        assert b'"position":0' in (await soon(listener) or b"")
         hub.close()
 
     world.run(work())

@@ -17,6 +17,7 @@ from common.errors import Busy
 from shop.flash_sales.errors import NoSuchRun
 from shop.flash_sales.live import inline
 from shop.flash_sales.serializers import StreamQuery
+from shop.flash_sales.waiting.errors import InvalidTicket
 
 LAST_EVENT_ID: Final = OpenApiParameter(
     "Last-Event-ID",
@@ -28,7 +29,8 @@ STREAM: Final = OpenApiResponse(
     str,
     description=(
         "Server-sent events: `stock` with the body of `stock/`, at once and at every change, ten a "
-        "second at most; comments in between. Each has an `id` above all before it."
+        "second at most, each with an `id` above all before it; with a ticket `position` with the "
+        "body of `queue/`, once a second at most; comments in between."
     ),
 )
 ELSEWHERE: Final = OpenApiResponse(description="Where the streams are served: `Location`.")
@@ -48,7 +50,7 @@ class StockStream(ApiView):
         "The units of a sale's current run, as they change",
         operation_id="flash_sales_stream",
         answers={(200, "text/event-stream"): STREAM, 307: ELSEWHERE},
-        refusals=(NoSuchRun, Busy),
+        refusals=(NoSuchRun, InvalidTicket, Busy),
         parameters=(StreamQuery, LAST_EVENT_ID),
         tags=["flash sales"],
     )
@@ -56,12 +58,8 @@ class StockStream(ApiView):
         query = self.query(request, StreamQuery)
         if settings.STREAM_URL:
             return _elsewhere(request)
-        made = inline.events(
-            slug,
-            address=bucket(client_address(request)),
-            last_id=_last_id(request),
-            most=query.get("events"),
-        )
+        asked = inline.Asked(_last_id(request), query.get("events"), query.get("ticket"))
+        made = inline.events(slug, address=bucket(client_address(request)), asked=asked)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingHttpResponse(made, content_type="text/event-stream", headers=headers)
 

@@ -111,11 +111,13 @@ class Streams:
             raise errors.NotFound
         if request.method != "GET":
             raise MethodNotAllowed
+        query = request.query()
         return await self.hub.join(
             found[1],
             address=request.address,
             last_id=request.last_id,
-            most=request.query().get("events"),
+            most=query.get("events"),
+            ticket=query.get("ticket"),
         )
 
 

@@ -4,18 +4,27 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from django.conf import settings
 
 from common.errors import Busy, SoukError
 from shop.flash_sales.live import services
 from shop.flash_sales.live.hub import RETRY, Hub, Listener
+from shop.flash_sales.waiting import services as waiting
 
 T = TypeVar("T")
 
 # Longer than MySQL takes to answer, or to be given up.
 ANSWER_SECONDS: Final = 40.0
+
+
+class Asked(NamedTuple):
+    """The event that was seen last, how many are wanted, and whose place."""
+
+    last_id: int | None
+    most: int | None
+    ticket: str | None
 
 
 class Loop:
@@ -88,18 +97,20 @@ class Events:
             loop.run(_leave(self._listener))
 
 
-def events(slug: str, *, address: str, last_id: int | None, most: int | None) -> Events:
-    """Raises NoSuchSale, NoSuchRun, Busy."""
+def events(slug: str, *, address: str, asked: Asked) -> Events:
+    """Raises NoSuchSale, NoSuchRun, InvalidTicket, Busy."""
     services.stock_now(slug)
+    if asked.ticket is not None:
+        waiting.place_shown(slug=slug, ticket=asked.ticket)
     if loop.listeners >= settings.STREAM_INLINE:
         raise Busy(retry_after=5)
-    return Events(_join(slug, address, last_id, most))
+    return Events(_join(slug, address, asked))
 
 
-async def _join(slug: str, address: str, last_id: int | None, most: int | None) -> Listener:
+async def _join(slug: str, address: str, asked: Asked) -> Listener:
     if loop.hub is None:
         raise Busy(retry_after=5)
-    return await loop.hub.join(slug, address=address, last_id=last_id, most=most)
+    return await loop.hub.join(slug, address=address, **asked._asdict())
 
 
 async def _leave(listener: Listener) -> None:

@@ -40,6 +40,7 @@ class Offer:
     condition_description: str = ""
     per_order_limit: int | None = None
     per_user_limit: int | None = None
+    admission_rate: int | None = None
 
 
 @transactional
