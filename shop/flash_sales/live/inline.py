@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 from django.conf import settings
@@ -68,31 +69,29 @@ loop: Final = Loop()
 class Events:
     """A response's content; the server closes it when the client has gone."""
 
-    def __init__(self, joined: Coroutine[Any, Any, Listener]) -> None:
-        self._joined: Coroutine[Any, Any, Listener] | None = joined
+    def __init__(self, join: Callable[[], Coroutine[Any, Any, Listener]]) -> None:
+        self._join: Callable[[], Coroutine[Any, Any, Listener]] | None = join
         self._listener: Listener | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        if self._joined is not None:
-            return self._first(self._joined)
+        if self._join is not None:
+            return self._first(self._join)
         chunk = None if self._listener is None else loop.run(self._listener.next())
         if chunk is None:
             raise StopIteration
         return chunk
 
-    def _first(self, joined: Coroutine[Any, Any, Listener]) -> bytes:
+    def _first(self, join: Callable[[], Coroutine[Any, Any, Listener]]) -> bytes:
         # Not before: what is never read would never be closed by some servers.
-        self._joined = None
+        self._join = None
         with suppress(SoukError):
-            self._listener = loop.run(joined, ANSWER_SECONDS)
+            self._listener = loop.run(join(), ANSWER_SECONDS)
         return RETRY
 
     def close(self) -> None:
-        if self._joined is not None:
-            self._joined.close()
         if self._listener is not None:
             loop.run(_leave(self._listener))
 
@@ -104,7 +103,7 @@ def events(slug: str, *, address: str, asked: Asked) -> Events:
         waiting.place_shown(slug=slug, ticket=asked.ticket)
     if loop.listeners >= settings.STREAM_INLINE:
         raise Busy(retry_after=5)
-    return Events(_join(slug, address, asked))
+    return Events(partial(_join, slug, address, asked))
 
 
 async def _join(slug: str, address: str, asked: Asked) -> Listener:

@@ -45,10 +45,11 @@ def place_get(*, slug: str, user_id: int, ticket: str | None = None) -> Place:
     Raises NoSuchSale, SaleEnded, NotQueued, InvalidTicket.
     """
     run = selectors.run_awaited(slug)
+    own = None if ticket is None else _own(ticket, run.pk, user_id)
     if run.rate is None:
         return Place(run.number, PlaceStatus.OPEN)
-    if ticket is not None:
-        return replace(_place(run, run.rate, _own(ticket, run.pk, user_id)), ticket=ticket)
+    if own is not None:
+        return replace(_place(run, run.rate, own), ticket=ticket)
     visit = _look(run, run.rate, user=user_id)
     if visit is None or not visit.number:
         raise NotQueued
