@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 PORT ?= 8000
 WORKERS ?= 3
+PROVERS ?= 2
 CASES ?= 11000
 PYTEST_ARGS ?=
 UV ?= $(shell command -v uv || echo .cache/uv/bin/uv)
@@ -20,7 +21,9 @@ PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes
 # One dot for each package: pip's own bar is long, and silence looks like a hang.
 DOTS := while read -r line; do case "$$line" in (Collecting*) printf .;; esac; done; echo
 
-.PHONY: help run test test-fast fuzz prove bench-stream check advisories requirements compose-test clean
+CHECKS := check-types check-style check-django
+
+.PHONY: help run test test-fast fuzz prove bench-stream check $(CHECKS) advisories requirements compose-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -37,8 +40,8 @@ test: .venv/.full ## everything: the checks, then all tests on real MySQL and Re
 test-fast: .venv/.full ## the unit tests alone; no server
 	@$(PY) -m pytest tests/unit $(PYTEST_ARGS)
 
-check: export DJANGO_SETTINGS_MODULE := config.settings.embedded
-check: export SOUK_STATE_DIR := $(CURDIR)/.cache/check
+check $(CHECKS): export DJANGO_SETTINGS_MODULE := config.settings.embedded
+check $(CHECKS): export SOUK_STATE_DIR := $(CURDIR)/.cache/check
 # What real keys look like: Stripe's live ones, AWS, GitHub, GitLab, Slack, Google, private keys.
 SECRETS := (sk|rk)_live_[0-9A-Za-z]{24,}|sk_test_[0-9A-Za-z]{24,}|whsec_[0-9A-Za-z+/]{32,}|AKIA[0-9A-Z]{16}
 SECRETS := $(SECRETS)|gh[pousr]_[0-9A-Za-z]{30,}|github_pat_\w{30,}|glpat-[0-9A-Za-z_-]{20,}|xox[abprs]-[0-9A-Za-z-]{10,}
@@ -58,16 +61,23 @@ PRODUCTION := DJANGO_SETTINGS_MODULE=config.settings.production \
 
 check: .venv/.full ## style, types, layers, bandit, migrations, system checks, API schema, Postman, docs
 	@mkdir -p $(SOUK_STATE_DIR)
-	$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
+	@$(MAKE) --jobs 2 --output-sync=target $(CHECKS)
+
+check-types:
 	$(PY) -m mypy .
 	MYPYPATH=.ci $(PY) -m mypy --strict --config-file= .ci/servers.py .ci/buy_lamp.py .ci/nodetools.py .ci/postman_check.py docker/alive.py
+
+check-style:
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 	.venv/bin/lint-imports
 	@echo "bandit -q -c pyproject.toml -r ."
 	@$(PY) -m bandit -q -c pyproject.toml -r . 2>&1 | { grep -v "$(NOSEC)" || true; }
 	@echo "secret scan"
 	@! git grep -nIE -e '$(SECRETS)' -- . ':!Makefile' || { echo "Take it out of the code and change it where it is in use."; exit 1; }
 	@$(MAKE) advisories
+
+check-django:
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py check --fail-level WARNING
 	@echo "$(PY) manage.py check --deploy --fail-level WARNING (production settings)"
@@ -87,12 +97,13 @@ advisories: ## known holes in the packages, by pip-audit, where advisories can b
 fuzz: .venv/.full ## at most CASES made-up calls, about 10,000, against the whole OpenAPI document
 	@FUZZ_CASES=$(CASES) $(PY) .ci/servers.py run -- $(PY) -m pytest tests/fuzz -n $(WORKERS) --timeout 3600 $(PYTEST_ARGS)
 
-PROOFS := tests/races tests/faults tests/services/test_ledger_machine.py tests/e2e/test_restore.py
+# The longest first: the other process takes what is left of the rest.
+PROOFS := tests/services/test_ledger_machine.py tests/races tests/faults tests/e2e/test_restore.py
 PROOFS := $(PROOFS) $(addprefix tests/api/test_,webhooks.py idempotency.py throttle_login.py login_timing.py)
 
-# One process: a proof's seconds are its own. PROVE_SCALE=0.1 takes a tenth of the sizes.
-prove: .venv/.full ## races, faults and the ledger in full size (an hour); writes docs/proofs.md
-	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest -p tests.prove -vv --timeout 7200 $(PROOFS) $(PYTEST_ARGS)
+# PROVE_SCALE=0.1 takes a tenth of the sizes.
+prove: .venv/.full ## races, faults and the ledger in full size (most of an hour); writes docs/proofs.md
+	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest -p tests.prove -n $(PROVERS) --dist worksteal -vv --timeout 7200 $(PROOFS) $(PYTEST_ARGS)
 
 bench-stream: .venv/.full ## 2,000 listeners while 1,000 units sell: delay, memory, processor time
 	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest tests/faults/test_stream.py -k every_listener --timeout 600 $(PYTEST_ARGS)

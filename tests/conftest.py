@@ -18,6 +18,7 @@ from common.outbox.models import OutboxMessage
 from payments.sandbox.stripe import StripeSandbox
 from shop.flash_sales.live import store as live
 from tests.factories.users import StaffFactory, UserFactory, client_for
+from tests.sizes import PROVE
 
 SECRET = "whsec_tests"
 
@@ -28,6 +29,7 @@ UNMEASURED = (
     *(f"tests/{folder}/" for folder in ("e2e", "faults", "fuzz", "races")),
     *(f"tests/api/test_{name}." for name in ("access", "login_timing", "mass_assignment", "size")),
     *(f"tests/api/test_{name}." for name in ("probes", "query_budgets", "throttle_login")),
+    *(f"tests/api/test_{name}." for name in ("bad_input", "write_paths")),
     "tests/services/test_ledger_machine.",
 )
 
@@ -45,6 +47,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     finally:
         sys.settrace(ours)
         threading.settrace(threads)  # type: ignore[arg-type]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave to `make prove` what shows at length what a shorter test shows as well."""
+    if not PROVE:
+        left = [item for item in items if item.get_closest_marker("at_length")]
+        items[:] = [item for item in items if item not in left]
+        config.hook.pytest_deselected(items=left)
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ that test did not run or did not pass.
 
 import os
 import platform
+import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,24 +22,26 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "proofs.md"
 class Proof:
     """A row of the page: one marked test, all its runs and parameters."""
 
-    def __init__(self, nodeid: str, marker: pytest.Mark) -> None:
-        self.what: str = marker.args[0]
-        self.size: str = marker.kwargs["size"]
-        control: str = marker.kwargs["control"]
-        self.nodeid = nodeid
+    def __init__(self, nodeid: str, what: str, size: str, control: str) -> None:
+        self.what, self.size, self.nodeid = what, size, nodeid
         self.control = control if "::" in control else f"{nodeid.split('::')[0]}::{control}"
 
 
 class Results:
-    """Outcomes and seconds of every test by its name without parameters."""
+    """Outcomes and seconds of every test by its name without parameters; the marked ones' rows."""
 
     def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.proofs: dict[str, Proof] = {}
         self.outcomes: dict[str, Counter[str]] = {}
         self.seconds: Counter[str] = Counter()
 
-    def add(self, report: pytest.TestReport) -> None:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         name = bare(report.nodeid)
         self.seconds[name] += report.duration
+        for kind, words in report.user_properties:
+            if kind == "proof" and isinstance(words, list | tuple):
+                self.proofs.setdefault(name, Proof(name, *words))
         if report.when == "call" or not report.passed:
             self.outcomes.setdefault(name, Counter())[report.outcome] += 1
 
@@ -58,12 +60,12 @@ def bare(nodeid: str) -> str:
     return nodeid.split("[")[0]
 
 
-PROOFS = pytest.StashKey[dict[str, Proof]]()
 RESULTS = pytest.StashKey[Results]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[PROOFS], config.stash[RESULTS] = {}, Results()
+    config.stash[RESULTS] = Results()
+    config.pluginmanager.register(config.stash[RESULTS])
 
 
 def scaled(runs: int) -> int:
@@ -78,56 +80,49 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("proof_run", range(1, runs + 1))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have each report tell its row: of a process of xdist nothing else reaches the writer."""
     for item in items:
         if marker := item.get_closest_marker("proof"):
-            name = bare(item.nodeid)
-            config.stash[PROOFS].setdefault(name, Proof(name, marker))
+            row = (marker.args[0], marker.kwargs["size"], marker.kwargs["control"])
+            item.user_properties.append(("proof", row))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Iterator[Any]:
-    report = yield
-    item.config.stash[RESULTS].add(report)
-    return report
-
-
-def lacking(proofs: dict[str, Proof], results: Results) -> list[str]:
+def lacking(results: Results) -> list[str]:
     """Proofs that prove nothing: their control did not run, or did not pass."""
     return [
         f"{proof.what}: control {proof.control} {results.said(proof.control)}"
-        for proof in proofs.values()
+        for proof in results.proofs.values()
         if results.said(proof.control) != "passed"
     ]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    proofs, results = session.config.stash[PROOFS], session.config.stash[RESULTS]
-    if not results.outcomes:
+    results = session.config.stash[RESULTS]
+    if not results.outcomes or hasattr(session.config, "workerinput"):
         return
-    if lacking(proofs, results) and session.exitstatus == pytest.ExitCode.OK:
+    if lacking(results) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    PAGE.write_text(page(proofs, results))
+    PAGE.write_text(page(results))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    for line in lacking(config.stash[PROOFS], config.stash[RESULTS]):
+    for line in lacking(config.stash[RESULTS]):
         terminalreporter.write_line(f"PROVES NOTHING  {line}", red=True)
     terminalreporter.write_line(f"written: {PAGE}")
 
 
-def page(proofs: dict[str, Proof], results: Results) -> str:
-    rows = "\n".join(row(proof, results) for proof in proofs.values())
-    others = results.outcomes.keys() - proofs.keys() - {p.control for p in proofs.values()}
+def page(results: Results) -> str:
+    proofs = sorted(results.proofs.values(), key=lambda proof: proof.nodeid)
+    rows = "\n".join(row(proof, results) for proof in proofs)
+    others = results.outcomes.keys() - results.proofs.keys() - {p.control for p in proofs}
     total = sum((results.outcomes[name] for name in others), Counter[str]())
     return f"""# Proofs
 
 Written by `make prove`; not edited by hand. Each proof stands beside its control: the same test
 with the guard taken out, which has to find the harm. {_scale()}
 
-{_machine()} It took {results.seconds.total() / 60:.0f} minutes.
+{_machine()} It took {(time.monotonic() - results.started) / 60:.0f} minutes.
 
 | what | size | runs | outcome | seconds | the control that fails without the guard |
 | --- | --- | --- | --- | --- | --- |

@@ -8,11 +8,11 @@ from rest_framework.test import APIClient
 
 from shop.orders.models import Order
 from tests.factories.flash import live_run
-from tests.factories.orders import ORDERS, STAFF, order_body, own_rollbacks, place, settled
+from tests.factories.orders import ORDERS, STAFF, order_body, own_rollbacks, place
 from tests.factories.shop import ProductFactory
 
-__all__ = ["own_rollbacks", "settled"]
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_rollbacks", "settled", "sandbox")]
+__all__ = ["own_rollbacks"]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_rollbacks", "sandbox")]
 
 
 @pytest.fixture(autouse=True)
@@ -50,32 +50,30 @@ def route(request: Any, api: Any, staff_api: Any) -> tuple[Any, str]:
     }[request.param]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "{",
-        "{'a': 1}",
-        '{"a": NaN}',
-        '{"a": Infinity}',
-        '{"a": 1, "a": 2}',
-        '{"a": {"b": 1, "b": 2}}',
-        '{"\\ud800": 1}',
-        '{"a": "\\udc00"}',
-        '{"a": 1e99999999999999999999}',
-        '{"a": ' + "1" * 10_000 + "}",
-        "[" * 100_000,
-        "[" * 33 + "]" * 33,
-        '{"a":' * 5_000 + "1" + "}" * 5_000,
-        b"\xff\xfe",
-        b"\x00",
-    ],
-)
-def test_what_is_not_json_is_400_on_every_write_route(
-    route: tuple[Any, str], body: str | bytes
-) -> None:
+NOT_JSON: list[str | bytes] = [
+    "{",
+    "{'a': 1}",
+    '{"a": NaN}',
+    '{"a": Infinity}',
+    '{"a": 1, "a": 2}',
+    '{"a": {"b": 1, "b": 2}}',
+    '{"\\ud800": 1}',
+    '{"a": "\\udc00"}',
+    '{"a": 1e99999999999999999999}',
+    '{"a": ' + "1" * 10_000 + "}",
+    "[" * 100_000,
+    "[" * 33 + "]" * 33,
+    '{"a":' * 5_000 + "1" + "}" * 5_000,
+    b"\xff\xfe",
+    b"\x00",
+]
+
+
+def test_what_is_not_json_is_400_on_every_write_route(route: tuple[Any, str]) -> None:
     client, url = route
-    answer = raw(client, url, body)
-    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+    for body in NOT_JSON:
+        answer = raw(client, url, body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed"), body[:40]
 
 
 def test_thirty_two_levels_are_read(api: Any) -> None:

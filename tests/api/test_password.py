@@ -224,7 +224,7 @@ class TestReset:
 
     def test_a_used_link_proves_the_address(self, drain: Any) -> None:
         joe = UserFactory()
-        confirm(reset_token(joe, drain))
+        assert confirm(reset_token(joe, drain)).status_code == 204
         joe.refresh_from_db()
         assert joe.email_verified_at
 

@@ -34,12 +34,12 @@ from tests.api.hostile import (
     strings,
 )
 from tests.factories.flash import live_run
-from tests.factories.orders import own_rollbacks, settled
+from tests.factories.orders import own_rollbacks
 from tests.factories.shop import CategoryFactory, ProductFactory
 from tests.factories.users import SuperuserFactory, client_for
 
-__all__ = ["own_rollbacks", "settled"]
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_rollbacks", "settled", "sandbox")]
+__all__ = ["own_rollbacks"]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_rollbacks", "sandbox")]
 
 SCRIPT = "<script>alert('souk')</script>"
 PROBES = {
@@ -202,7 +202,7 @@ def test_there_are_searches() -> None:
     assert len(SEARCHES) >= 3
 
 
-@pytest.mark.parametrize(("text", "expected"), zip("%_\\", LITERALS, strict=True))
+@pytest.mark.parametrize(("text", "expected"), [*zip("%_\\", LITERALS, strict=True)])
 @pytest.mark.parametrize("operation", SEARCHES, ids=name)
 def test_wildcards_of_like_are_letters(operation: Operation, text: str, expected: str) -> None:
     assert found_by(operation, text) == [expected]

@@ -20,7 +20,8 @@ class UserFactory(factory.django.DjangoModelFactory[User]):
 
     email = factory.Sequence(lambda n: f"customer{n}@example.org")
     username = factory.Sequence(lambda n: f"Customer{n}")
-    name = factory.Faker("name")
+    # Made up at random, a name is now and then too similar to a test's password.
+    name = factory.Sequence(lambda n: f"Pat Buyer {n}")
 
     @classmethod
     def _create(cls, model_class: type[User], *args: Any, **kwargs: Any) -> User:

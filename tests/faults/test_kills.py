@@ -173,6 +173,7 @@ def test_a_web_process_killed_between_charge_and_commit(
     each_paid_once(stripe_world, 1)
 
 
+@pytest.mark.at_length("the killed worker's control")
 def test_control_without_sweep_and_poll_a_killed_web_process_leaves_a_charge_unsettled(
     shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path
 ) -> None:
@@ -223,6 +224,7 @@ def test_without_redis_the_shop_sells_and_catches_up(
     each_paid_once(stripe_world, 4)
 
 
+@pytest.mark.at_length("the flushed payment's control")
 def test_control_without_sweep_and_poll_what_redis_missed_stays_unsettled(
     shop: Shop, customer: Customer, stripe_world: StripeSandbox, redis_server: Any
 ) -> None:
@@ -240,7 +242,14 @@ def test_control_without_sweep_and_poll_what_redis_missed_stays_unsettled(
     control="tests/faults/test_tasks_repeat.py"
     "::test_control_without_our_idempotency_key_a_crash_pays_back_twice",
 )
-@pytest.mark.parametrize("point", ["create_refund:before", "create_refund:after", "finish:before"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("create_refund:before", marks=pytest.mark.at_length("the point after")),
+        "create_refund:after",
+        pytest.param("finish:before", marks=pytest.mark.at_length("test_fail_points.py")),
+    ],
+)
 def test_a_worker_killed_around_a_refund_pays_back_once(
     shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path, point: str
 ) -> None:

@@ -154,6 +154,7 @@ def test_mysql_killed_in_the_middle_of_a_sale(
     assert "invariants hold" in own_shop.manage("check_invariants")
 
 
+@pytest.mark.at_length("the killed worker's control")
 def test_control_without_sweep_and_poll_payments_of_the_sale_stay_unsettled(
     own_shop: Shop, mysql_server: Any, redis_server: Any
 ) -> None:

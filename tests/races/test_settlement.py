@@ -264,24 +264,38 @@ def test_control_without_the_payment_lock_the_second_confirm_is_an_error(
     pytest.fail("two confirms without a lock never met")
 
 
-def pay_cancel_expire() -> tuple[Placed, dict[str, bool]]:
-    """The customer confirms and cancels while the sweep finds the order overdue; who won."""
+def seconds_of_a_cancel() -> float:
+    """What a call over HTTP takes here and now."""
+    placed = order_of_one()
+    started = time.monotonic()
+    cancel(placed)
+    return time.monotonic() - started
+
+
+def cancel(placed: Placed) -> bool:
+    url = f"/api/v1/orders/{placed.order.number}/cancel/"
+    return bool(quiet(client_for(placed.order.user)).post(url).status_code == 200)
+
+
+def pay_cancel_expire(first: int = 0, wait: float = 0.05) -> tuple[Placed, dict[str, bool]]:
+    """The customer confirms and cancels while the sweep finds the order overdue; who won.
+
+    All but the call of number `first` are kept waiting, `wait` seconds at most.
+    """
     placed = order_of_one()
     Order.objects.filter(pk=placed.order.pk).update(expires_at=placed.order.placed_at)
-    client = quiet(client_for(placed.order.user))
-    cancel = f"/api/v1/orders/{placed.order.number}/cancel/"
 
-    def soon(call: Any) -> Any:
+    def soon(number: int, call: Any) -> Any:
         # The shortest call would win every round that starts even.
-        time.sleep(random.uniform(0, 0.05))
+        time.sleep(random.uniform(0, wait) if number != first else 0)
         return call()
 
     calls = (
         lambda: confirm(placed).status_code == 202,
-        lambda: client.post(cancel).status_code == 200,
+        lambda: cancel(placed),
         lambda: checkout.order_expire(order_id=placed.order.pk),
     )
-    results = in_parallel([partial(soon, call) for call in calls])
+    results = in_parallel([partial(soon, *each) for each in enumerate(calls)])
     assert errors(results) == []
     return placed, dict(zip(("paid", "cancelled", "expired"), results, strict=True))
 
@@ -294,8 +308,9 @@ def pay_cancel_expire() -> tuple[Placed, dict[str, bool]]:
 )
 def test_exactly_one_of_pay_cancel_and_expire_wins(sandbox: Any, drain: Any) -> None:
     winners: Counter[str] = Counter()
-    for _ in range(20):
-        placed, won = pay_cancel_expire()
+    wait = 2 * seconds_of_a_cancel()
+    for each in range(20):
+        placed, won = pay_cancel_expire(each % 3, wait)
         assert sum(won.values()) == 1, won
         drain(later=True)
         placed.order.refresh_from_db()

@@ -48,6 +48,13 @@ def test_a_proof_with_its_control_passes_and_is_a_row(run: Run) -> None:
     assert "`test_sale.py::test_control_both_buy`: passed |" in page
 
 
+def test_what_ran_in_another_process_is_on_the_page(run: Run) -> None:
+    code, page = run("-n", "1", "-p", "no:schemathesis", harm="buyers > 2")
+    assert code == pytest.ExitCode.TESTS_FAILED
+    assert "| Last unit<br>`test_one_buys` | 2 buyers | 1 | passed |" in page
+    assert "`test_sale.py::test_control_both_buy`: 1 failed, 1 passed |" in page
+
+
 def test_a_proof_runs_as_often_as_it_asks(run: Run) -> None:
     code, page = run(runs=5)
     assert code == pytest.ExitCode.OK
