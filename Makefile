@@ -23,7 +23,7 @@ DOTS := while read -r line; do case "$$line" in (Collecting*) printf .;; esac; d
 
 CHECKS := check-types check-style check-django
 
-.PHONY: help run test test-fast fuzz prove bench-flash bench-leaderboard
+.PHONY: help run test test-fast fuzz prove bench-flash bench-leaderboard bench-stream
 .PHONY: check $(CHECKS) advisories requirements compose-test clean
 
 help: ## list the targets
@@ -116,6 +116,9 @@ ROWS ?= 10000000
 
 bench-leaderboard: .venv/.full ## pages of a leaderboard of ROWS purchases, the first and the deepest
 	@ROWS=$(ROWS) $(PY) benchmarks/leaderboard.py
+
+bench-stream: .venv/.full ## 2,000 listeners while 1,000 units sell: delay, memory, processor time
+	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest tests/faults/test_stream.py -k every_listener --timeout 600 $(PYTEST_ARGS)
 
 requirements: $(if $(findstring .cache/uv,$(UV)),.cache/uv/bin/uv) ## compile the three hashed requirement files
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras pyproject.toml -o requirements.txt

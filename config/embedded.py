@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ def main() -> None:
     os.environ.setdefault("PUBLIC_URL", f"http://{HOST}:{port}")
     os.environ.setdefault("STRIPE_SANDBOX_PORT", str(_free_port(near=port + 1)))
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
     import django  # noqa: PLC0415  # the settings read the environment set above
 
     django.setup()
@@ -56,7 +58,12 @@ def _free_port(*, near: int) -> int:
     return next(port for port in range(near, near + 200) if _is_free(port))
 
 
+_at_interrupt: list[Callable[[], None]] = []
+
+
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    for close in _at_interrupt:
+        close()
     raise KeyboardInterrupt
 
 
@@ -67,13 +74,17 @@ def _serve(port: int, started: float) -> None:
     from waitress.server import create_server  # noqa: PLC0415
 
     from config.wsgi import application  # noqa: PLC0415
+    from shop.flash_sales.live import inline  # noqa: PLC0415
 
     call_command("migrate", verbosity=0)
     sandbox = _start_sandbox(port) if settings.STRIPE_SANDBOX else None
     call_command("seed_demo")
     stop_worker = _start_worker()
-    server = create_server(application, host=HOST, port=port, threads=THREADS, ident="souk")
+    threads = THREADS + settings.STREAM_INLINE
+    server = create_server(application, host=HOST, port=port, threads=threads, ident="souk")
     _announce(port, time.monotonic() - started)
+    # The server waits for its threads before it ends, and those of streams wait for events.
+    _at_interrupt.append(inline.loop.close)
     try:
         server.run()
     except KeyboardInterrupt:

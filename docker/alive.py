@@ -1,4 +1,6 @@
-"""Health checks of the containers: `python docker/alive.py web|worker|beat|sandbox`; 0 is healthy.
+"""Health checks of the containers; 0 is healthy.
+
+    python docker/alive.py web|stream|worker|beat|sandbox
 
 Each asks for the work to be done, not for a process to exist, and none loads Django, which would
 cost a second of processor time at every check.
@@ -42,6 +44,7 @@ def beat_writes() -> bool:
 
 CHECKS = {
     "web": lambda: answers("http://127.0.0.1:8000/readyz"),
+    "stream": lambda: answers("http://127.0.0.1:8001/livez"),
     "sandbox": lambda: answers("http://127.0.0.1:12111/healthz"),
     "worker": worker_replies,
     "beat": beat_writes,

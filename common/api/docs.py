@@ -74,7 +74,7 @@ def _list_of(out: Any, *, counted: bool) -> Any:
 def operation(
     summary: str,
     *,
-    answers: dict[int, Any],
+    answers: dict[Any, Any],
     refusals: tuple[type[SoukError], ...] = (),
     keyed: bool = False,
     revalidated: bool = False,

@@ -39,4 +39,12 @@ def _answers(items: list[dict[str, Any]]) -> Iterator[Answer]:
 
 def _answer(request: dict[str, Any], response: dict[str, Any]) -> Answer:
     path = request["url"]["raw"].removeprefix("{{baseUrl}}").partition("?")[0]
-    return Answer(request["method"], path, str(response["code"]), json.loads(response["body"]))
+    return Answer(request["method"], path, str(response["code"]), _body(response["body"]))
+
+
+def _body(text: str) -> Any:
+    """JSON, or the text of a stream."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -252,6 +252,15 @@ ORDER_HOLD_SECONDS = env.int("ORDER_HOLD_SECONDS", default=15 * 60)
 FLASH_HOLD_SECONDS = env.int("FLASH_HOLD_SECONDS", default=5 * 60)
 # How long before its start a run of a schedule is planned, and its units leave the stock.
 FLASH_SCHEDULE_AHEAD_SECONDS = env.int("FLASH_SCHEDULE_AHEAD_SECONDS", default=24 * 3600)
+# Where streams are served, if by a process of their own (config/asgi.py): others redirect to it.
+STREAM_URL = env.str("STREAM_URL", default="")
+# Listeners that process takes at once, altogether and from one address.
+STREAM_MAX_LISTENERS = env.int("STREAM_MAX_LISTENERS", default=5000)
+STREAM_MAX_PER_ADDRESS = env.int("STREAM_MAX_PER_ADDRESS", default=200)
+# Without it: listeners that a WSGI process serves, each from one of its threads.
+STREAM_INLINE = 2
+# For how long somebody whom a waiting room has admitted may buy.
+WAITING_ROOM_SECONDS = env.int("WAITING_ROOM_SECONDS", default=10 * 60)
 LOW_STOCK_THRESHOLD = env.int("LOW_STOCK_THRESHOLD", default=5)
 
 STRIPE_API_VERSION = "2026-10-28.endive"

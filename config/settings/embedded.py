@@ -60,6 +60,9 @@ if STRIPE_SANDBOX:
 # Test cards are everybody's.
 FLASH_RISK["card"]["limit"] = env.int("FLASH_RISK_CARD", default=0)
 
+# As many threads more (config/embedded.py).
+STREAM_INLINE = 16
+
 DEMO_ALLOWED = True
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 MEDIA_ROOT = STATE_DIR / "media"

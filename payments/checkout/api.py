@@ -40,6 +40,7 @@ from shop.flash_sales.errors import (
     SoldOut,
     UserLimitReached,
 )
+from shop.flash_sales.waiting.errors import NotAdmitted
 from shop.inventory.errors import OutOfStock
 from shop.orders import selectors as orders
 from shop.orders import services as order_services
@@ -171,6 +172,7 @@ class FlashPurchases(ApiView):
             OrderLimitExceeded,
             TotalTooLarge,
             MethodUnavailable,
+            NotAdmitted,
             SaleNotStarted,
             SaleEnded,
             SoldOut,
@@ -190,7 +192,11 @@ class FlashPurchases(ApiView):
         method, address = body["payment"]["method"], client_address(request)
         with purchase_screened(user_id=user_id, address=address, at_once=method == Method.WALLET):
             bought = services.flash_purchase(
-                user_id=user_id, slug=slug, quantity=body["quantity"], method=method
+                user_id=user_id,
+                slug=slug,
+                quantity=body["quantity"],
+                method=method,
+                ticket=body.get("ticket"),
             )
         return Response(_bought(request, bought), status=201)
 

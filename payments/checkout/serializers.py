@@ -19,6 +19,7 @@ from payments.intake.rules import Method
 from payments.intake.serializers import METHODS, PaymentOut
 from shop.flash_sales.models import FlashPurchase
 from shop.flash_sales.rules import MAX_ALLOCATION
+from shop.flash_sales.waiting.serializers import MOST_TICKET
 from shop.orders.models import Order
 from shop.orders.rules import MAX_TOTAL, Status
 from shop.orders.serializers import OrderOut
@@ -99,6 +100,11 @@ class FlashPurchaseIn(StrictSerializer):
 
     quantity = StrictIntegerField(min_value=1, max_value=MAX_ALLOCATION)
     payment = PayIn()
+    ticket = StrictCharField(
+        max_length=MOST_TICKET,
+        required=False,
+        help_text="Of `queue/`, where the sale has a waiting room.",
+    )
 
 
 class FlashPurchaseOut(serializers.Serializer[FlashPurchase]):

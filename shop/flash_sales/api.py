@@ -25,6 +25,7 @@ from shop.flash_sales.errors import (
     StartsInThePast,
     UnknownProduct,
 )
+from shop.flash_sales.live import services as live
 from shop.flash_sales.serializers import (
     FlashSaleOut,
     LeaderboardEntryOut,
@@ -114,7 +115,7 @@ class FlashSaleStock(ApiView):
         tags=PUBLIC,
     )
     def get(self, request: Request, slug: str) -> Response:
-        return Response(RunStockOut(selectors.stock_now(slug)).data)
+        return Response(live.stock_now(slug).body())
 
 
 class Leaderboard(ApiView):

@@ -14,6 +14,7 @@ from shop.catalogue.models import Product
 from shop.flash_sales import rules, selectors, services
 from shop.flash_sales.models import FlashSale
 from shop.flash_sales.services import Offer, Plan
+from shop.flash_sales.waiting.rules import MAX_RATE
 from shop.orders.rules import MAX_TOTAL
 
 
@@ -165,3 +166,26 @@ class EndForm(ServiceForm):
     def run(self, actor_id: int) -> str:
         run = services.sale_end(sale_id=self.row.pk, actor_id=actor_id)
         return f"Run {run.number} of {self.row} has ended."
+
+
+class WaitingForm(ServiceForm):
+    name = "waiting"
+    label = "Waiting room"
+
+    admission_rate = forms.IntegerField(
+        min_value=1,
+        max_value=MAX_RATE,
+        required=False,
+        help_text="Buyers admitted in a second. Empty: no waiting room.",
+    )
+
+    def outcome(self) -> list[str]:
+        rate = self.cleaned_data["admission_rate"]
+        if rate is None:
+            return ["Whoever waits may buy at once, as may everybody else."]
+        return [f"From now on {rate} buyers a second are let in, in the order in which they came."]
+
+    def run(self, actor_id: int) -> str:
+        changes = {"admission_rate": self.cleaned_data["admission_rate"]}
+        services.sale_patch(sale_id=self.row.pk, changes=changes, actor_id=actor_id)
+        return f"The waiting room of {self.row} is changed."

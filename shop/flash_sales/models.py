@@ -27,12 +27,18 @@ class FlashSale(models.Model):
     condition_description = models.TextField(max_length=2000, blank=True)
     per_order_limit = models.PositiveIntegerField(null=True, blank=True)
     per_user_limit = models.PositiveIntegerField(null=True, blank=True)
+    # Buyers whom its waiting room admits in a second; without it there is no waiting room.
+    admission_rate = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["slug"], name="flash_sale_slug_once"),
             models.CheckConstraint(condition=Q(price__gt=0), name="flash_sale_price_positive"),
+            models.CheckConstraint(
+                condition=Q(admission_rate=None) | Q(admission_rate__gt=0),
+                name="flash_sale_admission_rate",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ from shop.flash_sales.errors import (
     SaleEnded,
     SaleNotStarted,
 )
+from shop.flash_sales.live.rules import shown
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
 from shop.flash_sales.rules import Counts, RunStatus, UnitState
 
@@ -84,28 +85,14 @@ def sales_now(sales: Iterable[FlashSale]) -> list[SaleNow]:
 
 def _current(runs: list[FlashRun], now: datetime) -> tuple[FlashRun | None, FlashRun | None]:
     """The last run that has started, else the first to come; and the one that follows it."""
-    held = [run for run in runs if not run.window.called_off] or runs[-1:]
-    started = [run for run in held if run.starts_at <= now]
-    index = max(len(started) - 1, 0)
-    return _at(held, index), _at(held, index + 1)
-
-
-def _at(runs: list[FlashRun], index: int) -> FlashRun | None:
-    return runs[index] if index < len(runs) else None
+    current, following, *_ = [*shown(runs, now), None, None]
+    return current, following
 
 
 def sale_now(slug: str) -> SaleNow:
     """Raises NoSuchSale."""
     [found] = sales_now([sale_get(slug)])
     return found
-
-
-def stock_now(slug: str) -> RunNow:
-    """The run that `sale_now` shows. Raises NoSuchSale, NoSuchRun."""
-    run = sale_now(slug).run
-    if run is None:
-        raise NoSuchRun
-    return run
 
 
 def runs_now(runs: Iterable[FlashRun]) -> list[RunNow]:
@@ -227,7 +214,7 @@ def _open_runs() -> QuerySet[FlashRun]:
 
 
 def run_is_sold_out(run_id: int) -> bool:
-    """The run is open, has no unit, not all are paid for, and nobody's hold has run out; one query."""
+    """The run is open, has no unit, not all is paid, and no hold has run out; one query."""
     units = FlashUnit.objects.filter(run_id=run_id)
     free, unpaid = units.filter(state=UnitState.FREE), units.exclude(state=UnitState.SOLD)
     overdue = _overdue(run_id)

@@ -10,12 +10,15 @@ from common.api.serializers import (
     CursorQuery,
     MoneyField,
     PageQuery,
+    QuerySerializer,
     StrictCharField,
     StrictIntegerField,
     StrictSerializer,
 )
 from shop.flash_sales.models import FlashRun
 from shop.flash_sales.rules import MAX_ALLOCATION, RunStatus
+from shop.flash_sales.waiting.rules import MAX_RATE
+from shop.flash_sales.waiting.serializers import MOST_TICKET
 from shop.orders.rules import MAX_TOTAL
 
 STATUSES = [status.value for status in RunStatus]
@@ -30,6 +33,13 @@ class LeaderboardQuery(CursorQuery):
     """`run` is a run's number."""
 
     run = serializers.IntegerField(min_value=1, max_value=10**9, required=False)
+
+
+class StreamQuery(QuerySerializer):
+    """`events`: the stream ends after so many. `ticket`: its place is told of as well."""
+
+    events = serializers.IntegerField(min_value=1, max_value=1000, required=False)
+    ticket = serializers.CharField(max_length=MOST_TICKET, required=False)
 
 
 class LimitField(StrictIntegerField):
@@ -59,6 +69,13 @@ class OfferIn(StrictSerializer):
     per_order_limit = LimitField()
     per_user_limit = LimitField()
     condition = ConditionIn(required=False, source="*")
+    admission_rate = StrictIntegerField(
+        min_value=1,
+        max_value=MAX_RATE,
+        required=False,
+        allow_null=True,
+        help_text="Buyers admitted in a second; null: there is no waiting room.",
+    )
 
 
 class RunIn(StrictSerializer):
@@ -136,11 +153,16 @@ class FlashRunOut(UnitsOut):
     ends_at = serializers.DateTimeField(source="run.ends_at", allow_null=True)
 
 
-class RunStockOut(UnitsOut):
+class RunStockOut(serializers.Serializer[Any]):
     """The units of one run at one moment."""
 
-    run = serializers.IntegerField(source="run.number", help_text="The run's number.")
-    as_of = serializers.DateTimeField(source="at", help_text="By the database's clock.")
+    run = serializers.IntegerField(help_text="The run's number.")
+    status = serializers.ChoiceField(STATUSES)
+    allocation = serializers.IntegerField()
+    remaining = serializers.IntegerField(help_text="To be had now.")
+    held = serializers.IntegerField(help_text="Of orders not yet paid.")
+    sold = serializers.IntegerField()
+    as_of = serializers.DateTimeField(help_text="When they were so, by the database's clock.")
 
 
 class NextRunOut(serializers.Serializer[FlashRun]):
@@ -161,6 +183,11 @@ class FlashSaleOut(serializers.Serializer[Any]):
     condition = ConditionOut(source="sale")
     per_order_limit = serializers.IntegerField(source="sale.per_order_limit", allow_null=True)
     per_user_limit = serializers.IntegerField(source="sale.per_user_limit", allow_null=True)
+    admission_rate = serializers.IntegerField(
+        source="sale.admission_rate",
+        allow_null=True,
+        help_text="Buyers whom the waiting room admits in a second; null where there is none.",
+    )
     run = FlashRunOut(allow_null=True)
     next_run = NextRunOut(allow_null=True)
     server_time = serializers.DateTimeField(source="at", help_text="The clock that decides.")

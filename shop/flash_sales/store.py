@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from common.limits.store import is_shared
 
-# Longer than a transaction with its retries.
+# Handed out twice a unit costs a try, and held back too long a sale.
 LAPSES_MS: Final = 5_000
 KEPT_SECONDS: Final = 24 * 3600
 # One process fills a gate; the others read MySQL meanwhile.

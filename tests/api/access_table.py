@@ -241,7 +241,10 @@ TABLE: Final[dict[Operation, Row]] = {
     ("GET", V + "flash-sales/"): Row("anybody"),
     ("GET", V + "flash-sales/{slug}/"): Row("anybody"),
     ("GET", V + "flash-sales/{slug}/stock/"): Row("anybody"),
+    ("GET", V + "flash-sales/{slug}/stream/"): Row("anybody"),
     ("GET", V + "flash-sales/{slug}/leaderboard/"): Row("anybody"),
+    ("GET", V + "flash-sales/{slug}/queue/"): Row("signed in"),
+    ("POST", V + "flash-sales/{slug}/queue/"): Row("signed in"),
     ("POST", V + "flash-sales/{slug}/purchases/"): Row("signed in", 201, _units),
     #
     ("GET", V + "orders/"): Row("signed in"),

@@ -88,6 +88,7 @@ def test_a_sale_shows_its_terms_its_run_and_the_clock_that_decides() -> None:
         "condition": {"name": "Members", "description": "Be one."},
         "per_order_limit": None,
         "per_user_limit": 2,
+        "admission_rate": None,
         "run": {
             "number": 1,
             "status": "scheduled",

@@ -47,6 +47,7 @@ class Shop:
         self.port = free_port()
         self.ports = {"web": self.port}
         self.url = f"http://127.0.0.1:{self.port}"
+        self.stream_port = free_port()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {
             **os.environ,
@@ -76,6 +77,16 @@ class Shop:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: self._answers(url), seconds=60, why=partial(self.log, name))
         return url
+
+    def start_stream(self, **switches: str) -> None:
+        self._start(
+            "stream",
+            "-m granian --interface asgi --host 127.0.0.1 --workers 1 --backlog 4096 "
+            f"--workers-kill-timeout 10 --port {self.stream_port} config.asgi:application",
+            switches,
+        )
+        url = f"http://127.0.0.1:{self.stream_port}"
+        wait_until(lambda: self._answers(url), seconds=60, why=partial(self.log, "stream"))
 
     def start_worker(self, **switches: str) -> None:
         self._start(

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from common import clock
@@ -15,7 +15,6 @@ from shop.flash_sales import errors, rules, selectors, services
 from shop.flash_sales.models import FlashRun, FlashUnit
 from shop.flash_sales.rules import Counts
 from shop.flash_sales.services import Plan
-from shop.flash_sales.services import units as unit_services
 from tests.factories.flash import HOUR, live_run, planned_run
 from tests.factories.orders import own_rollbacks, settled  # noqa: F401
 from tests.factories.users import UserFactory

@@ -46,6 +46,7 @@ PUBLIC = {
     "api/v1/flash-sales/<slug:slug>/",
     "api/v1/flash-sales/<slug:slug>/leaderboard/",
     "api/v1/flash-sales/<slug:slug>/stock/",
+    "api/v1/flash-sales/<slug:slug>/stream/",
     "api/v1/products/",
     "api/v1/products/<slug:slug>/",
 }
@@ -53,6 +54,8 @@ PUBLIC = {
 WITHOUT_KEY = {
     # A multipart body has no canonical form to compare, and the same picture twice is one picture.
     "api/v1/admin/products/<slug:slug>/image/",
+    # A user has one place, however often it is asked for.
+    "api/v1/flash-sales/<slug:slug>/queue/",
 }
 
 # Credentials make no object; Stripe has event ids; a browser's form cannot send the header.

@@ -34,6 +34,7 @@ from shop.flash_sales import services as flash_sales
 from shop.flash_sales.errors import SaleEnded, SoldOut
 from shop.flash_sales.models import FlashRun
 from shop.flash_sales.services import Chosen, OpenRun, UnitsTaken, Wanted
+from shop.flash_sales.waiting import services as waiting
 from shop.orders import services as orders
 from shop.orders.models import Order
 from shop.orders.services import Demand, RunOrder
@@ -87,19 +88,32 @@ Answer = FlashPlaced | Exception
 _RUNS: Final[dict[str, int]] = {}
 
 
-def flash_purchase(*, user_id: int, slug: str, quantity: int, method: str) -> FlashPlaced:
+def flash_purchase(
+    *, user_id: int, slug: str, quantity: int, method: str, ticket: str | None = None
+) -> FlashPlaced:
     """Buy units of the run that is open now: order, units and payment, or nothing.
 
     Raises NoSuchSale, SaleNotStarted, SaleEnded, SoldOut, UserLimitReached, OrderLimitExceeded,
-    MethodUnavailable, InsufficientFunds, TotalTooLarge.
+    MethodUnavailable, InsufficientFunds, TotalTooLarge; NotAdmitted where there is a waiting room.
     """
     gateway = ports.gateway(method)
+    _check_admitted(slug, user_id, ticket)
     request_id, claim = context.request_id.get(), idempotency.running()
     wish = Wish(slug, method, user_id, quantity, request_id, claim)
     bought = _bought(wish)
     # The provider is slow and may be down: never in the group, whose other buyers would wait.
     gateway.open(bought.placed.payment.pk)
     return bought
+
+
+def _check_admitted(slug: str, user_id: int, ticket: str | None) -> None:
+    # Ahead of the group: places are in Redis, and the group's transaction holds locks.
+    sale = flash_reads.sale_get(slug)
+    if sale.admission_rate is not None:
+        run = flash_reads.run_to_buy(sale)
+        waiting.admission_require(
+            run_id=run.pk, rate=sale.admission_rate, user_id=user_id, ticket=ticket
+        )
 
 
 def _bought(wish: Wish) -> FlashPlaced:

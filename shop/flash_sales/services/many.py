@@ -15,6 +15,7 @@ from common import clock, rows
 from common.errors import SoukError
 from shop.flash_sales import locks, rules, selectors
 from shop.flash_sales.errors import OrderLimitExceeded, SaleEnded, SoldOut, UserLimitReached
+from shop.flash_sales.live.publisher import changed
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.rules import PurchaseState, UnitState
 from shop.flash_sales.store import Unit
@@ -154,7 +155,7 @@ def units_write(*, open_run: OpenRun, chosen: Sequence[tuple[int, Chosen]], paid
     ]
     taken = UnitState.SOLD if paid else UnitState.HELD
     # The condition makes it impossible to sell a unit twice, whatever was locked before.
-    changed = rows.change(
+    found = rows.change(
         FlashUnit,
         {
             "purchase_id": {key: purchase for key, purchase, _, _ in places},
@@ -164,5 +165,6 @@ def units_write(*, open_run: OpenRun, chosen: Sequence[tuple[int, Chosen]], paid
         },
         where=("state", UnitState.FREE),
     )
-    if changed != len(places):
-        raise UnitsTaken(f"{len(places) - changed} of {len(places)} units are somebody else's")
+    if found != len(places):
+        raise UnitsTaken(f"{len(places) - found} of {len(places)} units are somebody else's")
+    changed(run.pk)

@@ -22,6 +22,8 @@ from shop.flash_sales.errors import (
     StartsInThePast,
     UnknownProduct,
 )
+from shop.flash_sales.live import services as live
+from shop.flash_sales.live.publisher import changed
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
 from shop.flash_sales.rules import RunStatus, UnitState, Window
 from shop.flash_sales.services.pool import units_add, units_from_stock
@@ -37,6 +39,7 @@ class Offer:
     condition_description: str = ""
     per_order_limit: int | None = None
     per_user_limit: int | None = None
+    admission_rate: int | None = None
 
 
 @transactional
@@ -117,6 +120,7 @@ def _schedule(sale: FlashSale, plan: Plan, actor_id: int | None) -> FlashRun:
     for other in others:
         _give_way(other, starts, actor_id)
     units_from_stock(run)
+    changed(run.pk)
     return run
 
 
@@ -213,6 +217,7 @@ def run_end(*, run_id: int, reason: FlashRun.End, actor_id: int | None = None) -
         target=f"flash_sale:{run.sale.slug}",
         data={"run": run.number, "reason": reason, "returned": left},
     )
+    changed(run.pk)
     return True
 
 
@@ -240,10 +245,15 @@ def sale_end(*, sale_id: int, actor_id: int) -> FlashRun:
 
 
 def runs_sweep() -> int:
-    """End the runs that are over, and give purchases their positions; how many ended."""
+    """End the runs that are over, give purchases their positions, confirm the published figures.
+
+    How many ended.
+    """
     for run_id in selectors.runs_with_unplaced():
         positions_give(run_id=run_id)
-    return sum(_end(run_id) for run_id in selectors.runs_to_end())
+    ended = sum(_end(run_id) for run_id in selectors.runs_to_end())
+    live.figures_confirm()
+    return ended
 
 
 def _end(run_id: int) -> bool:

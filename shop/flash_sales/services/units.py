@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from common import clock
 from shop.flash_sales import locks, rules, selectors
 from shop.flash_sales.errors import SaleEnded, SaleNotStarted, SoldOut, UserLimitReached
+from shop.flash_sales.live.publisher import changed
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.rules import PurchaseState, UnitState
 from shop.flash_sales.services.gate import units_are_free
@@ -41,6 +42,7 @@ def _claim(run: FlashRun, purchase: FlashPurchase) -> list[int]:
                 _hold(units, purchase, slots)
         except IntegrityError:
             continue
+        changed(run.pk)
         return [unit.number for unit in units]
     raise _limit_reached(run, purchase.user_id)
 
@@ -88,6 +90,7 @@ def units_sell(*, order_id: int) -> None:
     purchase = locks.purchase(order_id)
     FlashUnit.objects.filter(pk__in=_keys(purchase)).update(state=UnitState.SOLD)
     FlashPurchase.objects.filter(pk=purchase.pk).update(state=PurchaseState.PAID, paid_at=Now())
+    changed(purchase.run_id)
 
 
 def units_release(*, order_id: int, run_id: int) -> None:
@@ -101,6 +104,7 @@ def units_release(*, order_id: int, run_id: int) -> None:
         state=state, purchase=None, user_id=None, slot=None
     )
     FlashPurchase.objects.filter(pk=purchase.pk).update(state=PurchaseState.RELEASED)
+    changed(run_id)
     if state == UnitState.FREE:
         units_are_free(run_id, units)
     else:
