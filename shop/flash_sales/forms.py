@@ -45,6 +45,13 @@ class OfferFields(forms.Form):
     )
     per_order_limit = LimitField()
     per_user_limit = LimitField()
+    admission_rate = forms.IntegerField(
+        label="Waiting room",
+        required=False,
+        min_value=1,
+        max_value=MAX_RATE,
+        help_text="Buyers let in a second, in the order in which they came. Empty: none waits.",
+    )
 
     def offer(self) -> Offer:
         data = self.cleaned_data
@@ -130,6 +137,7 @@ class ChangeForm(OfferFields, ServiceForm):
             f"{self.row.product} is offered at {amount(offer.price, 'USD')}, "
             "in the run that is open and in those that are planned.",
             "One order may have {}, one customer {}.".format(*limits),
+            f"{offer.admission_rate or 'All'} buyers a second are let in.",
         ]
 
     def run(self, actor_id: int) -> str:
@@ -166,26 +174,3 @@ class EndForm(ServiceForm):
     def run(self, actor_id: int) -> str:
         run = services.sale_end(sale_id=self.row.pk, actor_id=actor_id)
         return f"Run {run.number} of {self.row} has ended."
-
-
-class WaitingForm(ServiceForm):
-    name = "waiting"
-    label = "Waiting room"
-
-    admission_rate = forms.IntegerField(
-        min_value=1,
-        max_value=MAX_RATE,
-        required=False,
-        help_text="Buyers admitted in a second. Empty: no waiting room.",
-    )
-
-    def outcome(self) -> list[str]:
-        rate = self.cleaned_data["admission_rate"]
-        if rate is None:
-            return ["Whoever waits may buy at once, as may everybody else."]
-        return [f"From now on {rate} buyers a second are let in, in the order in which they came."]
-
-    def run(self, actor_id: int) -> str:
-        changes = {"admission_rate": self.cleaned_data["admission_rate"]}
-        services.sale_patch(sale_id=self.row.pk, changes=changes, actor_id=actor_id)
-        return f"The waiting room of {self.row} is changed."

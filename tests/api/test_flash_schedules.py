@@ -172,11 +172,18 @@ def test_a_sale_is_made_changed_planned_and_ended_in_the_admin(root: Client) -> 
     sale = FlashSale.objects.get()
     assert (sale.slug, sale.price, sale.per_user_limit) == ("lamp-a-flash", 500, 2)
     assert Stock.objects.get(product=product).on_hand == 5
-    send(root, pages(FlashSale, "offer", sale.pk), price="4.50", condition_name="For all")
+    send(
+        root,
+        pages(FlashSale, "offer", sale.pk),
+        price="4.50",
+        condition_name="For all",
+        admission_rate=7,
+    )
     plan = {"allocation": 5, "starts_at": "2040-02-01 18:00"}
     send(root, pages(FlashSale, "schedule", sale.pk), **plan)
     sale.refresh_from_db()
     assert (sale.price, sale.condition_name, sale.per_user_limit) == (450, "For all", None)
+    assert sale.admission_rate == 7
     assert list(sale.runs.order_by("number").values_list("price", "allocation")) == [
         (450, 4),
         (450, 5),
