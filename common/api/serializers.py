@@ -65,6 +65,16 @@ class StrictBooleanField(serializers.BooleanField):
         return data
 
 
+class StrictListField(serializers.ListField):
+    """A list whose length is looked at first: thousands of wrong members take a second to name."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        most = self.max_length
+        if isinstance(data, list) and most is not None and len(data) > most:
+            self.fail("max_length", max_length=most)
+        return super().to_internal_value(data)
+
+
 class StrictCharField(serializers.CharField):
     """A JSON string: DRF would also take a number and store its digits."""
 

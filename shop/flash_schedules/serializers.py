@@ -8,6 +8,7 @@ from common.api.serializers import (
     StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
+    StrictListField,
     StrictSerializer,
 )
 from shop.flash_sales.rules import MAX_ALLOCATION
@@ -43,7 +44,7 @@ class RepeatIn(StrictSerializer):
     time = serializers.TimeField(input_formats=TIME_FORMATS)
     time_zone = StrictCharField(max_length=64)
     every = StrictIntegerField(min_value=1, max_value=rules.MOST_EVERY, default=1)
-    weekdays = serializers.ListField(
+    weekdays = StrictListField(
         child=serializers.ChoiceField(WEEKDAYS), max_length=len(WEEKDAYS), required=False
     )
     until = serializers.DateField(required=False, allow_null=True)
@@ -63,7 +64,7 @@ class ScheduleIn(StrictSerializer):
     run_minutes = StrictIntegerField(
         min_value=1, max_value=YEAR_OF_MINUTES, required=False, allow_null=True
     )
-    dates = serializers.ListField(
+    dates = StrictListField(
         child=serializers.DateTimeField(), min_length=1, max_length=rules.MOST_DATES, required=False
     )
     repeat = RepeatIn(required=False)

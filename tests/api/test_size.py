@@ -43,6 +43,11 @@ SHORT = 64 * 1024
 DEEP = b"[" * 100_000 + b"]" * 100_000
 # Python reads integers of up to 4,300 digits.
 READABLE, UNREADABLE = int("9" * 4_000), b"9" * 10_000
+ITEMS = {
+    "object": {"product": "goods", "quantity": 1},
+    "string": "2040-01-01T00:00:00Z",
+    "integer": 1,
+}
 LINES = {"10,000 lines": 10_000, "6,000 lines, in 256 KiB": 6_000}
 HEADERS = ("Authorization", "Idempotency-Key", "X-Request-ID", "Accept", "If-None-Match")
 WRITES = operations(*UNSAFE)
@@ -83,9 +88,7 @@ def field_bodies(target: Target, field: Field) -> Iterator[Sent]:
     if "string" in field.kinds:
         yield f"{field.dotted}: 10,001 characters", at(LONG), 400, field.dotted
     if "array" in field.kinds:
-        [one] = put(
-            target.operation, target.body(), (*field.path, 0), {"product": "goods", "quantity": 1}
-        )[field.path[0]][:1]
+        one = ITEMS[field.schema["items"].get("type", "object")]
         for label, count in LINES.items():
             body = at([one] * count)
             too_large = len(body) > parsers.MAX_BODY

@@ -60,9 +60,13 @@ class Crowd:
     lost: list[tuple[str, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.connect()
+        self._lock = threading.Lock()
+
+    def connect(self) -> None:
+        """Anew: connections to a server that was killed fail when they are used."""
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=AT_ONCE)
         self.client = httpx.Client(timeout=60, trust_env=False, limits=limits)
-        self._lock = threading.Lock()
 
     def rush(
         self, calls: Sequence[tuple[str, int]], *, seen: Callable[[int], Any] = lambda _: None
