@@ -29,6 +29,8 @@ from throwaway.base import Server, Start, UnavailableError, given_version, say
 __all__ = ["Server", "UnavailableError", "start_mysql", "start_redis"]
 
 USAGE = "usage: python .ci/servers.py run -- COMMAND… | fetch"
+# What is proved is proved on a server that is set up as production's.
+PROVE = os.environ.get("PROVE") == "1"
 REMEDY = {
     "MySQL": "TEST_DATABASE_URL=mysql://root:PASSWORD@127.0.0.1:3306/souk make test",
     "Redis": "sudo apt-get install -y redis-server",
@@ -40,7 +42,7 @@ def start_mysql(datadir: Path) -> Server:
 
     Raises UnavailableError where no real MySQL can be had.
     """
-    return _mysql()(datadir)
+    return _mysql(durable=True)(datadir)
 
 
 def start_redis(directory: Path, *, appendonly: bool = False) -> Server:
@@ -51,9 +53,9 @@ def start_redis(directory: Path, *, appendonly: bool = False) -> Server:
     return _redis(appendonly=appendonly)(directory)
 
 
-def _mysql() -> Start:
+def _mysql(*, durable: bool) -> Start:
     ways = (process.mysql_on_path, docker.mysql_in_docker, debian.mysql_from_debian)
-    return _first("MySQL", ways)
+    return _first("MySQL", [partial(way, durable=durable) for way in ways])
 
 
 def _redis(*, appendonly: bool = False) -> Start:
@@ -132,7 +134,7 @@ def run(argv: list[str]) -> int:
     command = _Command()
     with ExitStack() as stack:
         _ensure(stack, "redis", "TEST_REDIS_URL", _redis)
-        _ensure(stack, "mysql", "TEST_DATABASE_URL", _mysql)
+        _ensure(stack, "mysql", "TEST_DATABASE_URL", partial(_mysql, durable=PROVE))
         return command.run(argv)
 
 
@@ -142,7 +144,7 @@ def main(words: list[str]) -> int:
             return run(words[2:])
         if words == ["fetch"]:
             _redis()
-            _mysql()
+            _mysql(durable=True)
             return 0
     except UnavailableError as error:
         say(str(error))

@@ -1,7 +1,8 @@
 """Fixtures of all tests."""
 
-import sys
-import threading
+import gc
+import json
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,40 +14,18 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
+from slipcover import print_coverage
 
 from common.outbox.models import OutboxMessage
 from payments.sandbox.stripe import StripeSandbox
 from shop.flash_sales.live import store as live
+from tests.databases import django_db_setup, migrated, shared_folder
 from tests.factories.users import StaffFactory, UserFactory, client_for
 from tests.sizes import PROVE
 
+__all__ = ["django_db_setup", "migrated", "shared_folder"]
+
 SECRET = "whsec_tests"
-
-
-# They try the whole document or the whole shop many times over, and cover no line that the other
-# tests do not; measured, they would take half as long again.
-UNMEASURED = (
-    *(f"tests/{folder}/" for folder in ("e2e", "faults", "fuzz", "races")),
-    *(f"tests/api/test_{name}." for name in ("access", "login_timing", "mass_assignment", "size")),
-    *(f"tests/api/test_{name}." for name in ("probes", "query_budgets", "throttle_login")),
-    *(f"tests/api/test_{name}." for name in ("bad_input", "write_paths")),
-    "tests/services/test_ledger_machine.",
-)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Take the tracer away; pytest-cov's own `no_cover` leaves one of two in workers of xdist."""
-    if not item.nodeid.startswith(UNMEASURED):
-        return (yield)
-    ours, threads = sys.gettrace(), threading.gettrace()
-    sys.settrace(None)
-    threading.settrace(None)  # type: ignore[arg-type]
-    try:
-        return (yield)
-    finally:
-        sys.settrace(ours)
-        threading.settrace(threads)  # type: ignore[arg-type]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -55,6 +34,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left = [item for item in items if item.get_closest_marker("at_length")]
         items[:] = [item for item in items if item not in left]
         config.hook.pytest_deselected(items=left)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay until the end: looked through again and again, they take time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
 
 
 @pytest.fixture(autouse=True)
@@ -153,8 +139,12 @@ def real_mysql() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """What a test that passed wants seen, whichever process ran it."""
+    """What a test that passed wants seen, whichever process ran it; then what was covered."""
     for report in terminalreporter.getreports("passed"):
         for name, text in report.user_properties:
             if name == "shown":
                 terminalreporter.write_line(str(text))
+    # Slipcover itself writes nothing before pytest's last line, which is to stay the last.
+    covered = Path(os.environ.get("SLIPCOVER_COVERAGE_DIR", "/")) / "merged.json"
+    if covered.is_file():
+        print_coverage(json.loads(covered.read_text()), missing_width=40, skip_covered=True)

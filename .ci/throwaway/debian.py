@@ -23,7 +23,7 @@ NEEDED = re.compile(r"(lib|zlib|mysql|redis)")
 MIRROR = re.compile(r"https?://\S+/debian(?:/\d{8}T\d{6}Z)?/?$")
 
 
-def mysql_from_debian() -> Start:
+def mysql_from_debian(*, durable: bool) -> Start:
     """Start mysqld of Debian's unstable suite."""
     root = unpacked("mysql-server-core", "sid")
     flags = (
@@ -31,7 +31,8 @@ def mysql_from_debian() -> Start:
         f"--lc-messages-dir={root / 'usr/share/mysql'}",
         f"--plugin-dir={root / 'usr/lib/mysql/plugin'}",
     )
-    return partial(process.start_mysql, Program(_loaded(root, "usr/sbin/mysqld"), flags))
+    program = Program(_loaded(root, "usr/sbin/mysqld"), flags)
+    return partial(process.start_mysql, program, durable=durable)
 
 
 def redis_from_debian(*, appendonly: bool = False) -> Start:

@@ -10,11 +10,11 @@ from pathlib import Path
 from throwaway.base import (
     DATABASE,
     HOST,
-    MYSQL_SETTINGS,
     Probe,
     Start,
     UnavailableError,
     free_port,
+    mysql_settings,
     mysql_version,
     redis_version,
     say,
@@ -93,10 +93,10 @@ def _ready(image: str) -> None:
         _docker("pull", "--quiet", image, timeout=300)
 
 
-def mysql_in_docker() -> Start:
+def mysql_in_docker(*, durable: bool) -> Start:
     """Start MySQL as a container; its data live in the container, not in the directory."""
     _ready(MYSQL_IMAGE)
-    return start_mysql
+    return partial(start_mysql, durable=durable)
 
 
 def redis_in_docker(*, appendonly: bool = False) -> Start:
@@ -105,10 +105,11 @@ def redis_in_docker(*, appendonly: bool = False) -> Start:
     return partial(start_redis, appendonly=appendonly)
 
 
-def start_mysql(directory: Path) -> ContainerServer:
+def start_mysql(directory: Path, *, durable: bool) -> ContainerServer:
     port, password = free_port(), secrets.token_hex(12)
+    settings = mysql_settings(durable=durable)
     environment = {"MYSQL_ROOT_PASSWORD": password, "MYSQL_DATABASE": DATABASE}
-    name = _run(MYSQL_IMAGE, f"{HOST}:{port}:3306", environment, MYSQL_SETTINGS)
+    name = _run(MYSQL_IMAGE, f"{HOST}:{port}:3306", environment, settings)
     url = f"mysql://root:{password}@{HOST}:{port}/{DATABASE}"
     server = ContainerServer(name, url, partial(mysql_version, HOST, port))
     server.wait()

@@ -13,12 +13,12 @@ from pathlib import Path
 from throwaway.base import (
     DATABASE,
     HOST,
-    MYSQL_SETTINGS,
     Probe,
     Start,
     UnavailableError,
     check_mysql,
     free_port,
+    mysql_settings,
     mysql_version,
     redis_version,
     wait_for,
@@ -116,7 +116,7 @@ def _as_root() -> tuple[str, ...]:
     return ("--user=root",) if os.geteuid() == 0 else ()
 
 
-def mysql_on_path() -> Start:
+def mysql_on_path(*, durable: bool) -> Start:
     """Start with the machine's own mysqld."""
     found = shutil.which("mysqld")
     if not found:
@@ -124,7 +124,7 @@ def mysql_on_path() -> Start:
     answer = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
     version = answer.stdout.partition("Ver ")[2].strip() or answer.stderr.strip() or "unknown"
     check_mysql(version)
-    return partial(start_mysql, Program((found,)))
+    return partial(start_mysql, Program((found,)), durable=durable)
 
 
 def redis_on_path(*, appendonly: bool = False) -> Start:
@@ -135,7 +135,7 @@ def redis_on_path(*, appendonly: bool = False) -> Start:
     return partial(start_redis, Program((found,)), appendonly=appendonly)
 
 
-def start_mysql(program: Program, directory: Path) -> ProcessServer:
+def start_mysql(program: Program, directory: Path, *, durable: bool) -> ProcessServer:
     """A MySQL with its data in `directory`; data that are there already are kept."""
     directory.mkdir(parents=True, exist_ok=True)
     data, log, password = directory / "data", directory / "mysqld.log", secrets.token_hex(12)
@@ -146,7 +146,7 @@ def start_mysql(program: Program, directory: Path) -> ProcessServer:
     port = free_port()
     argv = (
         *base,
-        *MYSQL_SETTINGS,
+        *mysql_settings(durable=durable),
         f"--port={port}",
         f"--bind-address={HOST}",
         "--skip-name-resolve",

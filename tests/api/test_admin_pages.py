@@ -31,6 +31,7 @@ from tests.factories.flash import daily, live_run
 from tests.factories.risk import allowed
 from tests.factories.shop import CategoryFactory, ProductFactory
 from tests.factories.users import StaffFactory
+from tests.sizes import sized
 
 __all__ = ["quiet_provider", "root"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quiet_provider")]
@@ -99,14 +100,14 @@ def queries(client: Client, url: str) -> int:
     return len(caught)
 
 
-def test_a_list_of_twenty_costs_as_many_queries_as_a_list_of_one(root: Client) -> None:
+def test_a_list_of_many_costs_as_many_queries_as_a_list_of_one(root: Client) -> None:
     def all_lists() -> dict[str, int]:
         return {m._meta.label: queries(root, pages(m, "changelist")) for m in REGISTERED}
 
     fill()
     all_lists()  # warms what is cached for the process
     few = all_lists()
-    for _ in range(19):
+    for _ in range(sized(5, 19)):
         fill()
     assert all_lists() == few
 

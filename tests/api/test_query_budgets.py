@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
@@ -23,6 +24,7 @@ from tests.factories.risk import allowed
 from tests.factories.shop import CategoryFactory, ProductFactory
 from tests.factories.users import StaffFactory, client_for
 from tests.factories.wallet import deposit
+from tests.sizes import sized
 
 pytestmark = pytest.mark.django_db
 
@@ -68,8 +70,8 @@ BUDGETS = {
     "/api/v1/wallet/": 1,
     "/api/v1/wallet/entries/": 1,
 }
-# A hundred rows together with the first.
-MANY = 99
+# Rows there are in the end; it begins with one.
+MANY = sized(15, 100)
 
 
 def routes() -> dict[str, bool]:
@@ -111,7 +113,7 @@ class World:
     def _flash_sale(self) -> None:
         """Another sale; of the first one another run, and another buyer on its leaderboard."""
         if self.first is None:
-            self.first = live_run(units=MANY + 1, stock=3 * MANY, price=1, ends=True)
+            self.first = live_run(units=MANY, stock=3 * MANY, price=1, ends=True)
             daily(self.first.sale)
             schedules_plan()
         else:
@@ -159,12 +161,26 @@ def test_every_get_of_the_schema_has_a_budget() -> None:
     assert set(BUDGETS) == set(routes())
 
 
+@pytest.mark.proof(
+    "Queries of every GET",
+    size=f"1 row against {MANY}",
+    control="test_control_a_query_for_each_row_is_seen",
+)
 def test_no_get_costs_more_than_its_budget_or_more_with_more_rows(world: World) -> None:
     one = world.costs()
     deposit(world.api, world.drain, "10000.00")
-    for _ in range(MANY - 1):
+    for _ in range(MANY - 2):
         world.grow_fast()
     world.grow()
     many = world.costs()
     assert many == one
     assert {r: n for r, n in one.items() if n > BUDGETS[r]} == {}
+
+
+def test_control_a_query_for_each_row_is_seen(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QuerySet, "prefetch_related", lambda self, *lookups: self)
+    one = world.cost(f"{V1}orders/", paged=True)
+    world.grow()
+    assert world.cost(f"{V1}orders/", paged=True) > one
