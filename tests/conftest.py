@@ -40,7 +40,6 @@ def pytest_collection_finish() -> None:
     """Thousands of tests stay until the end: looked through again and again, they take time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
 
 
 @pytest.fixture(autouse=True)
