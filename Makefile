@@ -42,7 +42,7 @@ UNBRANCHED := ignore:Unable to activate pytest branch coverage:RuntimeWarning
 
 test: .venv/.full ## everything: the checks, then all tests on real MySQL and Redis, with coverage
 	@$(MAKE) check
-	@PYTHONWARNINGS="$(UNBRANCHED)" $(PY) .ci/servers.py run -- $(PY) -m slipcover -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	@PYTHONWARNINGS="$(UNBRANCHED)" $(PY) .ci/servers.py run -- $(PY) -m slipcover -m pytest -n $(WORKERS) --maxschedchunk 4 $(PYTEST_ARGS)
 
 test-fast: .venv/.full ## the unit tests alone; no server
 	@$(PY) -m pytest tests/unit $(PYTEST_ARGS)

@@ -26,6 +26,7 @@ from tests.sizes import PROVE
 __all__ = ["django_db_setup", "migrated", "shared_folder"]
 
 SECRET = "whsec_tests"
+SLOW = ("tests/e2e/", "tests/faults/", "tests/races/")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -34,6 +35,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left = [item for item in items if item.get_closest_marker("at_length")]
         items[:] = [item for item in items if item not in left]
         config.hook.pytest_deselected(items=left)
+    # Begun last, a test of half a minute would keep one process at work while the others wait.
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
 
 
 def pytest_collection_finish() -> None:

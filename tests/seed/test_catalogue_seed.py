@@ -1,29 +1,19 @@
 """The sample catalogue: complete, repeatable, and taken back without hurting anything."""
 
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.apps import apps as registry
 from django.contrib.staticfiles import finders
-from django.db.migrations.state import ProjectState
 
 from shop.catalogue.models import Category, PriceChange, Product
 from shop.inventory.models import Stock, StockMovement
+from tests.factories.seeds import apps, seed, seeds
 from tests.factories.shop import ProductFactory
 
-pytestmark = pytest.mark.django_db
+__all__ = ["seeds"]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeds")]
 
-seed: Any = import_module("migrations_seed.migrations.0001_catalogue")
-# Models as migrations see them: without the methods and managers of ours.
-apps = ProjectState.from_apps(registry).apps
 SLUGS = [row["slug"] for row in seed.rows("products")]
-
-
-@pytest.fixture(autouse=True)
-def _seeded(db: None) -> None:
-    # Tests that flush tables take the migration's rows with them.
-    seed.add(apps, None)
 
 
 def seeded() -> Any:

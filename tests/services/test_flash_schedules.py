@@ -20,6 +20,7 @@ from shop.inventory.services import stock_adjust
 from shop.models import Stock
 from tests.factories.flash import HOUR, daily, live_run, planned_run
 from tests.factories.orders import own_rollbacks, settled  # noqa: F401
+from tests.factories.seeds import seeds  # noqa: F401
 from tests.factories.users import StaffFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_rollbacks", "settled")]
@@ -172,6 +173,7 @@ def test_an_open_ended_daily_sale_is_held_day_after_day() -> None:
     assert run.open_end
 
 
+@pytest.mark.usefixtures("seeds")
 def test_the_demo_has_tomorrows_run_planned_as_well() -> None:
     first = flash_demo.run_ensure()
     assert first is not None
