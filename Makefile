@@ -42,7 +42,7 @@ UNBRANCHED := ignore:Unable to activate pytest branch coverage:RuntimeWarning
 
 test: .venv/.full ## everything: the checks, then all tests on real MySQL and Redis, with coverage
 	@$(MAKE) check
-	@PYTHONWARNINGS="$(UNBRANCHED)" $(PY) .ci/servers.py run -- $(PY) -m slipcover -m pytest -n $(WORKERS) --maxschedchunk 4 $(PYTEST_ARGS)
+	@PYTHONWARNINGS="$(UNBRANCHED)" $(PY) .ci/servers.py run -- $(PY) -m slipcover -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: .venv/.full ## the unit tests alone; no server
 	@$(PY) -m pytest tests/unit $(PYTEST_ARGS)
@@ -106,7 +106,8 @@ fuzz: .venv/.full ## at most CASES made-up calls, about 10,000, against the whol
 
 # The longest first: the other process takes what is left of the rest.
 PROOFS := tests/services/test_ledger_machine.py tests/races tests/faults tests/e2e/test_restore.py
-PROOFS := $(PROOFS) $(addprefix tests/api/test_,webhooks.py idempotency.py throttle_login.py login_timing.py query_budgets.py admin_pages.py)
+PROOFS := $(PROOFS) $(addprefix tests/api/test_,webhooks.py idempotency.py throttle_login.py login_timing.py query_budgets.py admin_pages.py probes.py size.py)
+PROOFS := $(PROOFS) tests/services/test_reconcile.py
 
 # PROVE_SCALE=0.1 takes a tenth of the sizes.
 prove: .venv/.full ## races, faults and the ledger in full size (most of an hour); writes docs/proofs.md

@@ -71,7 +71,7 @@ BUDGETS = {
     "/api/v1/wallet/entries/": 1,
 }
 # Rows there are in the end; it begins with one.
-MANY = sized(15, 100)
+MANY = sized(10, 100)
 
 
 def routes() -> dict[str, bool]:

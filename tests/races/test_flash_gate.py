@@ -139,9 +139,12 @@ def test_control_an_old_copy_oversells_where_mysql_does_not_decide(
     run = gated(units=10)
     restore = copy_of(run)
     rush(run, [1] * 8)
-    restore()
-    rush(run, [1] * 8)
-    assert ordered(run) > 10
+    for _ in range(10):
+        restore()
+        rush(run, [1] * 8)
+        if ordered(run) > 10:
+            return
+    pytest.fail("never sold more than there are")
 
 
 def test_an_empty_gate_that_is_wrong_keeps_nothing_from_sale() -> None:
