@@ -4,7 +4,8 @@ import gc
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left = [item for item in items if item.get_closest_marker("at_length")]
         items[:] = [item for item in items if item not in left]
         config.hook.pytest_deselected(items=left)
-    # Begun last, a test of half a minute would keep one process at work while the others wait.
-    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
+    place = _places({file_of(item): None for item in items})
+    items.sort(key=lambda item: place[file_of(item)])
+
+
+def file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def _places(files: Collection[str]) -> dict[str, int]:
+    """Files that wait for processes beside files that compute, and none of them at the very end."""
+    slow, quick = ([f for f in files if f.startswith(SLOW) is so] for so in (True, False))
+    mixed = [file for pair in zip_longest(slow, quick) for file in pair if file]
+    return {file: number for number, file in enumerate(mixed)}
 
 
 def pytest_collection_finish() -> None:
     """Thousands of tests stay until the end: looked through again and again, they take time."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)
