@@ -64,6 +64,7 @@ def test_control_a_wrong_password_fails_the_run(shop: Shop) -> None:
     assert "Sign in as staff" in done.stdout
 
 
+@pytest.mark.at_length("the wrong password's control")
 def test_control_a_shop_that_does_not_answer_fails_the_run(shop: Shop) -> None:
     done = newman(shop, "baseUrl=http://127.0.0.1:1")
     assert done.returncode == 1

@@ -89,7 +89,11 @@ def rows(database: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("model", "column"), [(Posting, "amount"), (Stock, "on_hand")], ids=["posting", "stock"]
+    ("model", "column"),
+    [
+        pytest.param(Posting, "amount", id="posting"),
+        pytest.param(Stock, "on_hand", id="stock", marks=pytest.mark.at_length("the posting")),
+    ],
 )
 def test_control_a_restored_row_that_differs_is_found(
     restored: str, processes: Processes, model: Any, column: str

@@ -163,9 +163,8 @@ def test_a_hold_given_back_while_the_run_ends_is_on_no_sale_any_more() -> None:
         assert invariants.breaches() == []
 
 
-def test_control_without_the_runs_lock_a_unit_stays_on_sale_after_the_end(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def cancelled_while_it_ends(patch: pytest.MonkeyPatch) -> FlashRun:
+    """A run that ends between the look at it and the return of a unit, as no lock keeps it."""
     looked, ended = threading.Event(), threading.Event()
 
     def unlocked(pk: int) -> FlashRun:
@@ -179,11 +178,21 @@ def test_control_without_the_runs_lock_a_unit_stays_on_sale_after_the_end(
         end(run)()
         ended.set()
 
-    monkeypatch.setattr(locks, "run_shared", unlocked)
+    patch.setattr(locks, "run_shared", unlocked)
     run = live_run(units=3)
     order = purchase(run, UserFactory().pk)().placed.order
     in_parallel([cancel(order), finish])
-    assert f"3 run {run.pk}: ended, and 1 of its units are on sale" in invariants.breaches()
+    return run
+
+
+def test_control_without_the_runs_lock_a_unit_stays_on_sale_after_the_end() -> None:
+    for _ in range(5):
+        with pytest.MonkeyPatch.context() as patch:
+            run = cancelled_while_it_ends(patch)
+        # A deadlock of the two is run again, and sees the end then.
+        if f"3 run {run.pk}: ended, and 1 of its units are on sale" in invariants.breaches():
+            return
+    pytest.fail("every unit left the sale with its run")
 
 
 def test_a_second_wave_gets_what_was_never_paid() -> None:
