@@ -30,7 +30,8 @@ RUN useradd --create-home --uid 10001 souk && chown souk:souk /app
 USER souk
 COPY --chown=souk:souk . .
 CMD ["python", ".ci/servers.py", "run", "--", \
-     "python", "-m", "pytest", "-n", "2", "--cov", "--cov-report=term:skip-covered"]
+     "python", "-m", "slipcover", "-m", "pytest", "-n", "4", "--dist", "loadfile", \
+     "--no-loadscope-reorder"]
 
 
 FROM python:3.13-slim AS final

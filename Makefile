@@ -137,7 +137,7 @@ compose-test: ## with a Docker engine: the shop in containers, a lamp bought in 
 	@COMPOSE_EXTRA="$(COMPOSE_EXTRA)" COMPOSE_TEST_EXTRA="$(COMPOSE_TEST_EXTRA)" .ci/compose-test
 
 clean: ## remove environments and caches; the shop's own state in var/ stays
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache coverage.json staticfiles
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
