@@ -51,6 +51,17 @@ class Invalid(SoukError):
     title = "The request is not valid."
 
 
+class FieldRefused(Invalid):
+    """A 400 about one field, in the shape that serializers give."""
+
+    field: str
+
+    def __init__(self, field: str = "") -> None:
+        name = field or self.field
+        item = {"field": name, "code": self.code, "detail": self.title}
+        super().__init__(f"{name}: {self.title}", errors=[item])
+
+
 class Unauthorized(SoukError):
     status = 401
     code = "not_authenticated"

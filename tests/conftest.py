@@ -19,6 +19,7 @@ from slipcover import print_coverage
 
 from common.outbox.models import OutboxMessage
 from payments.sandbox.stripe import StripeSandbox
+from payments.stripe.port import StripeGateway
 from shop.flash_sales.live import store as live
 from tests.databases import django_db_setup, migrated, shared_folder
 from tests.factories.users import StaffFactory, UserFactory, client_for
@@ -145,6 +146,12 @@ def api(customer: Any) -> Any:
 @pytest.fixture
 def staff_api(db: None) -> Any:
     return client_for(StaffFactory())
+
+
+@pytest.fixture
+def no_stripe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders are placed without asking Stripe for an intent: no HTTP takes part."""
+    monkeypatch.setattr(StripeGateway, "open", lambda self, payment_id: None)
 
 
 @pytest.fixture

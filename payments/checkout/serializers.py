@@ -13,6 +13,7 @@ from common.api.serializers import (
     StrictIntegerField,
     StrictSerializer,
 )
+from common.moments import moment_text
 from common.money import to_text
 from payments.checkout.services import FlashPlaced
 from payments.intake.rules import Method
@@ -182,7 +183,7 @@ def bought_body(bought: FlashPlaced) -> dict[str, Any]:
 
 
 def _moment(value: datetime | None) -> str | None:
-    return None if value is None else value.isoformat().replace("+00:00", "Z")
+    return None if value is None else moment_text(value)
 
 
 class MethodOut(serializers.Serializer[Any]):

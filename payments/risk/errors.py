@@ -1,7 +1,6 @@
 """Refusals of purchases that look like fraud, and of what staff allow."""
 
-from common.errors import Conflict, NotFound
-from shop.catalogue.errors import FieldRefused
+from common.errors import Conflict, FieldRefused, NotFound
 
 
 class TooOften(Conflict):

@@ -1,21 +1,10 @@
 """Refusals of the catalogue."""
 
-from common.errors import Invalid, NotFound, TooLarge
+from common.errors import FieldRefused, NotFound, TooLarge
 
 
 class NoSuchProduct(NotFound):
     title = "There is no such product."
-
-
-class FieldRefused(Invalid):
-    """A 400 about one field, in the shape that serializers give."""
-
-    field: str
-
-    def __init__(self, field: str = "") -> None:
-        name = field or self.field
-        item = {"field": name, "code": self.code, "detail": self.title}
-        super().__init__(f"{name}: {self.title}", errors=[item])
 
 
 class SlugTaken(FieldRefused):

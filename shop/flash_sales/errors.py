@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from common.errors import Conflict, Invalid, NotFound
-from shop.catalogue.errors import FieldRefused
+from common.errors import Conflict, FieldRefused, Invalid, NotFound
+from common.moments import moment_text
 
 
 class NoSuchSale(NotFound):
@@ -19,7 +19,7 @@ class SaleNotStarted(Conflict):
     title = "The sale has not started."
 
     def __init__(self, starts_at: datetime) -> None:
-        moment = starts_at.isoformat().replace("+00:00", "Z")
+        moment = moment_text(starts_at)
         super().__init__(f"The sale starts at {moment}.", starts_at=moment)
 
 

@@ -123,11 +123,11 @@ def _sooner(promised: datetime | None, wanted: datetime | None) -> bool:
     return wanted is not None and (promised is None or wanted < promised)
 
 
-def free_slots(used: Collection[int], limit: int, quantity: int) -> list[int]:
-    """At most `quantity` places of a user who may have `limit` units; each unit takes one."""
-    return list(islice((slot for slot in range(1, limit + 1) if slot not in used), quantity))
+def slots(used: Collection[int], limit: int | None, quantity: int) -> tuple[int | None, ...]:
+    """A slot for each unit of a user who may have `limit`, fewer where they are not left.
 
-
-def units_left(used: Collection[int], limit: int) -> int:
-    """How many more units a user may have."""
-    return max(0, limit - len(used))
+    None for each where nobody is limited.
+    """
+    if limit is None:
+        return (None,) * quantity
+    return tuple(islice((slot for slot in range(1, limit + 1) if slot not in used), quantity))

@@ -204,11 +204,6 @@ def purchase_of(user_id: int, number: str) -> FlashPurchase:
     return get_object_or_404(found, user_id=user_id, order__number=number)
 
 
-def used_slots(run_id: int, user_id: int) -> set[int]:
-    units = FlashUnit.objects.filter(run_id=run_id, user_id=user_id)
-    return {slot for slot in units.values_list("slot", flat=True) if slot is not None}
-
-
 def _open_runs() -> QuerySet[FlashRun]:
     return FlashRun.objects.filter(ended_at=None).exclude(ends_at__lte=Now())
 
@@ -235,7 +230,7 @@ def free_units(run_id: int, keys: Collection[int] | None = None) -> list[tuple[i
 
 
 def slots_by_user(run_id: int, user_ids: Collection[int]) -> dict[int, set[int]]:
-    """`used_slots` of several users; one query."""
+    """The places that each user's units take in the run; one query."""
     units = FlashUnit.objects.filter(run_id=run_id, user_id__in=set(user_ids))
     found: dict[int, set[int]] = {}
     for user_id, slot in units.order_by().values_list("user_id", "slot"):

@@ -12,8 +12,6 @@ from shop.flash_schedules import rules, selectors, services
 from shop.flash_schedules.models import FlashSchedule
 from shop.flash_schedules.rules import Frequency, Repeat, Rule, Weekday
 
-MOST_MINUTES = 366 * 24 * 60
-
 
 class CreateForm(ServiceForm):
     name = "add"
@@ -24,7 +22,7 @@ class CreateForm(ServiceForm):
     run_minutes = forms.IntegerField(
         required=False,
         min_value=1,
-        max_value=MOST_MINUTES,
+        max_value=rules.MOST_MINUTES,
         help_text="Empty: until all units are paid for, or the next run starts.",
     )
     frequency = forms.ChoiceField(choices=[(each.value, each.value) for each in Frequency])

@@ -15,6 +15,8 @@ LATEST: Final = dt.date(2100, 1, 1)
 MOST_DATES: Final = 100
 MOST_TIMES: Final = 10_000
 MOST_EVERY: Final = 366
+# How long a run may last.
+MOST_MINUTES: Final = 366 * 24 * 60
 DAY: Final = dt.timedelta(days=1)
 
 

@@ -11,6 +11,7 @@ from common.api.serializers import (
     StrictListField,
     StrictSerializer,
 )
+from common.moments import moment_text
 from shop.flash_sales.rules import MAX_ALLOCATION
 from shop.flash_schedules import rules
 from shop.flash_schedules.models import FlashOccurrence
@@ -20,7 +21,6 @@ OCCURRENCE_STATES = [state.value for state in FlashOccurrence.State]
 FREQUENCIES = [frequency.value for frequency in Frequency]
 WEEKDAYS = [day.value for day in Weekday]
 TIME_FORMATS = ["%H:%M", "%H:%M:%S"]
-YEAR_OF_MINUTES = 366 * 24 * 60
 
 
 class RepeatIn(StrictSerializer):
@@ -62,7 +62,7 @@ class ScheduleIn(StrictSerializer):
 
     allocation = StrictIntegerField(min_value=1, max_value=MAX_ALLOCATION)
     run_minutes = StrictIntegerField(
-        min_value=1, max_value=YEAR_OF_MINUTES, required=False, allow_null=True
+        min_value=1, max_value=rules.MOST_MINUTES, required=False, allow_null=True
     )
     dates = StrictListField(
         child=serializers.DateTimeField(), min_length=1, max_length=rules.MOST_DATES, required=False
@@ -144,4 +144,4 @@ class ScheduleOut(serializers.Serializer[Any]):
 
 
 def _moments(moments: Any) -> list[str]:
-    return [moment.isoformat().replace("+00:00", "Z") for moment in moments]
+    return [moment_text(moment) for moment in moments]

@@ -54,11 +54,6 @@ def _rules(settings: Any) -> None:
     }
 
 
-@pytest.fixture
-def no_stripe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("payments.stripe.port.StripeGateway.open", lambda self, payment_id: None)
-
-
 def member(days: float = 30) -> User:
     """A user who joined so long ago."""
     user = UserFactory()

@@ -23,11 +23,6 @@ SLUG = "lamp-flash"
 BODY = {"quantity": 2, "payment": {"method": "wallet"}}
 
 
-@pytest.fixture
-def no_stripe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("payments.stripe.port.StripeGateway.open", lambda self, payment_id: None)
-
-
 TIMES = (crowd.FRESH_SECONDS, crowd.STALE_SECONDS)
 
 

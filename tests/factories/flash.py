@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from common import clock
+from payments.checkout import services as checkout
+from payments.intake import services as machine
 from shop.flash_sales import services
 from shop.flash_sales.models import FlashRun, FlashSale
 from shop.flash_sales.services import Offer, Plan
@@ -11,7 +13,8 @@ from shop.flash_schedules.models import FlashSchedule
 from shop.flash_schedules.rules import Frequency, Repeat
 from shop.flash_schedules.services import schedule_create
 from tests.factories.shop import ProductFactory
-from tests.factories.users import StaffFactory
+from tests.factories.users import StaffFactory, UserFactory
+from tests.races.parallel import capture_of
 
 HOUR = timedelta(hours=1)
 
@@ -49,3 +52,18 @@ def daily(sale: FlashSale, *, units: int = 1, **how: Any) -> FlashSchedule:
 
 def live_run(**how: Any) -> FlashRun:
     return open_run(planned_run(**how))
+
+
+def buy(run: FlashRun, quantity: int = 1, user_id: int | None = None) -> Any:
+    """What somebody has bought of an open run, to be paid by card."""
+    return checkout.flash_purchase(
+        user_id=user_id or UserFactory().pk,
+        slug=run.sale.slug,
+        quantity=quantity,
+        method="stripe",
+    )
+
+
+def pay(bought: Any) -> None:
+    payment = bought.placed.payment
+    machine.payment_settle(payment_id=payment.pk, capture=capture_of(payment))

@@ -1,12 +1,9 @@
 """Fixtures of the races."""
 
-from typing import Any
-
 import pytest
 from django.db import connection
 
 from common.outbox import services as outbox
-from payments.stripe.port import StripeGateway
 
 
 @pytest.fixture(autouse=True)
@@ -19,9 +16,3 @@ def _on_mysql() -> None:
 def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages stay in the outbox until a test runs them."""
     monkeypatch.setattr(outbox, "send", lambda *args: None)
-
-
-@pytest.fixture
-def no_stripe(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Orders are placed without asking Stripe for an intent: no HTTP takes part in the race."""
-    monkeypatch.setattr(StripeGateway, "open", lambda self, payment_id: None)

@@ -23,8 +23,7 @@ from shop.flash_sales.live.publisher import Publisher, publisher
 from shop.flash_sales.live.selectors import figures_count
 from shop.flash_sales.live.store import LocalBoard, RedisBoard
 from shop.flash_sales.models import FlashRun
-from tests.factories.flash import live_run, planned_run
-from tests.factories.users import UserFactory
+from tests.factories.flash import buy, live_run, planned_run
 from tests.races.parallel import in_parallel
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_stripe")]
@@ -48,12 +47,6 @@ def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 def _all_said() -> Iterator[None]:
     yield
     assert publisher.flush(5)
-
-
-def buy(run: FlashRun) -> Any:
-    return checkout.flash_purchase(
-        user_id=UserFactory().pk, slug=run.sale.slug, quantity=1, method="stripe"
-    )
 
 
 def held(run: FlashRun) -> int:

@@ -10,9 +10,8 @@ from django.test import Client
 from shop.flash_sales.live import inline
 from shop.flash_sales.live.publisher import publisher
 from shop.flash_sales.models import FlashRun
-from tests.factories.flash import live_run
+from tests.factories.flash import buy, live_run
 from tests.faults.processes import wait_until
-from tests.races.test_live_stock import buy
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_stripe")]
 

@@ -10,40 +10,19 @@ from django.db import IntegrityError, transaction
 from common import clock
 from config import invariants
 from payments.checkout import services as checkout
-from payments.intake import services as machine
 from shop.flash_sales import errors, selectors, services
 from shop.flash_sales.models import FlashRun, FlashUnit
 from shop.flash_sales.rules import Counts, RunStatus
 from shop.flash_sales.services import Offer, Plan
 from shop.models import Order, Stock
-from tests.factories.flash import HOUR, live_run, open_run, planned_run
+from tests.factories.flash import HOUR, buy, live_run, open_run, pay, planned_run
 from tests.factories.orders import own_rollbacks, settled  # noqa: F401
 from tests.factories.users import StaffFactory, UserFactory
-from tests.races.parallel import capture_of
 
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.usefixtures("own_rollbacks", "settled", "no_stripe"),
 ]
-
-
-@pytest.fixture
-def no_stripe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("payments.stripe.port.StripeGateway.open", lambda self, payment_id: None)
-
-
-def buy(run: FlashRun, quantity: int = 1, user_id: int | None = None) -> Any:
-    return checkout.flash_purchase(
-        user_id=user_id or UserFactory().pk,
-        slug=run.sale.slug,
-        quantity=quantity,
-        method="stripe",
-    )
-
-
-def pay(bought: Any) -> None:
-    payment = bought.placed.payment
-    machine.payment_settle(payment_id=payment.pk, capture=capture_of(payment))
 
 
 def counts(run: FlashRun) -> Counts:

@@ -9,16 +9,12 @@ from django.test.utils import CaptureQueriesContext
 from common import clock
 from common.models import AuditEntry
 from config import invariants
-from payments.checkout import services as checkout
-from payments.intake import services as machine
 from shop.flash_sales import errors, rules, selectors, services
 from shop.flash_sales.models import FlashRun, FlashUnit
 from shop.flash_sales.rules import Counts
 from shop.flash_sales.services import Plan
-from tests.factories.flash import HOUR, live_run, planned_run
+from tests.factories.flash import HOUR, buy, live_run, pay, planned_run
 from tests.factories.orders import own_rollbacks, settled  # noqa: F401
-from tests.factories.users import UserFactory
-from tests.races.parallel import capture_of
 from tests.sizes import sized
 
 pytestmark = [
@@ -27,25 +23,6 @@ pytestmark = [
 ]
 
 LARGEST = sized(20_000, rules.MAX_ALLOCATION)
-
-
-@pytest.fixture
-def no_stripe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("payments.stripe.port.StripeGateway.open", lambda self, payment_id: None)
-
-
-def buy(run: FlashRun, quantity: int = 1, user_id: int | None = None) -> Any:
-    return checkout.flash_purchase(
-        user_id=user_id or UserFactory().pk,
-        slug=run.sale.slug,
-        quantity=quantity,
-        method="stripe",
-    )
-
-
-def pay(bought: Any) -> None:
-    payment = bought.placed.payment
-    machine.payment_settle(payment_id=payment.pk, capture=capture_of(payment))
 
 
 def plan(run: FlashRun, **how: Any) -> FlashRun:

@@ -82,15 +82,15 @@ def test_a_limit_where_there_was_none_breaks_one() -> None:
 
 
 def test_slots_that_are_left() -> None:
-    assert rules.free_slots({2}, 3, 3) == [1, 3]
-    assert rules.free_slots({2}, 9, 2) == [1, 3]
-    assert rules.free_slots({1, 2, 3}, 3, 1) == []
-    assert (rules.units_left({2}, 3), rules.units_left({1, 2, 3}, 3)) == (2, 0)
+    assert rules.slots({2}, 3, 3) == (1, 3)
+    assert rules.slots({2}, 9, 2) == (1, 3)
+    assert rules.slots({1, 2, 3}, 3, 1) == ()
+    assert rules.slots({2}, None, 2) == (None, None)
 
 
 def test_a_slot_under_a_huge_limit_is_found_at_once() -> None:
     """A list of all slots would take minutes, and more memory than there is."""
-    assert rules.free_slots({1, 3}, 10**15, 2) == [2, 4]
+    assert rules.slots({1, 3}, 10**15, 2) == (2, 4)
 
 
 def test_an_open_end_gives_way_to_the_run_that_starts_next() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
+from common.moments import moment_text
 from shop.flash_sales.rules import Counts, Window, status
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,7 +77,7 @@ class Stock:
     as_of: datetime
 
     def body(self) -> dict[str, Any]:
-        moment = self.as_of.isoformat().replace("+00:00", "Z")
+        moment = moment_text(self.as_of)
         return {**self.unmoved(), "as_of": moment}
 
     def unmoved(self) -> dict[str, Any]:

@@ -103,12 +103,10 @@ def _slots(run: FlashRun, one: Wanted, used: set[int]) -> tuple[int | None, ...]
     """A slot for each unit, or none where nobody is limited."""
     if run.per_order_limit is not None and one.quantity > run.per_order_limit:
         raise OrderLimitExceeded(run.per_order_limit)
-    if run.per_user_limit is None:
-        return (None,) * one.quantity
-    free = rules.free_slots(used, run.per_user_limit, one.quantity)
-    if len(free) < one.quantity:
-        raise _over(run) or UserLimitReached(limit=run.per_user_limit, left=len(free))
-    return tuple(free)
+    found = rules.slots(used, run.per_user_limit, one.quantity)
+    if run.per_user_limit is not None and len(found) < one.quantity:
+        raise _over(run) or UserLimitReached(limit=run.per_user_limit, left=len(found))
+    return found
 
 
 def _over(run: FlashRun) -> SoukError | None:

@@ -1,8 +1,10 @@
-"""A buyer's units: taken, sold, given back, taken again.
+"""A buyer's units: sold, given back, taken again.
 
 Each runs in the caller's transaction, which has locked the order.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from django.db import IntegrityError, transaction
@@ -11,11 +13,11 @@ from django.db.models.functions import Now
 
 from common import clock
 from shop.flash_sales import locks, rules, selectors
-from shop.flash_sales.errors import SaleEnded, SaleNotStarted, SoldOut, UserLimitReached
 from shop.flash_sales.live.publisher import changed
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.rules import PurchaseState, UnitState
 from shop.flash_sales.services.gate import units_are_free
+from shop.flash_sales.services.many import UnitsTaken
 from shop.inventory import services as inventory
 from shop.inventory.errors import OutOfStock, Shortage
 
@@ -23,55 +25,27 @@ from shop.inventory.errors import OutOfStock, Shortage
 TRIES: Final = 5
 
 
-def _check_open(run: FlashRun) -> None:
-    # In this transaction and by the database's clock: what was read before may be over by now.
+def _is_open(run: FlashRun) -> bool:
     now = clock.now()
-    if now < run.starts_at or run.window.is_over(now):
-        raise SaleEnded
+    return now >= run.starts_at and not run.window.is_over(now)
 
 
-def _claim(run: FlashRun, purchase: FlashPurchase) -> list[int]:
+def _claim(run: FlashRun, purchase: FlashPurchase) -> bool:
+    """False where there are too few units, or the buyer has others by now."""
     for _ in range(TRIES):
-        slots = _slots(run, purchase)
+        used = selectors.slots_by_user(run.pk, [purchase.user_id]).get(purchase.user_id, set())
+        slots = rules.slots(used, run.per_user_limit, purchase.quantity)
         units = locks.free_units(run.pk, purchase.quantity)
-        if len(units) < purchase.quantity:
-            _check_lasts(run)
-            raise SoldOut(wanted=purchase.quantity, left=len(units))
-        try:
-            with transaction.atomic():
-                _hold(units, purchase, slots)
-        except IntegrityError:
-            continue
-        changed(run.pk)
-        return [unit.number for unit in units]
-    raise _limit_reached(run, purchase.user_id)
+        if min(len(slots), len(units)) < purchase.quantity:
+            return False
+        with suppress(IntegrityError), transaction.atomic():
+            _hold(units, purchase, slots)
+            changed(run.pk)
+            return True
+    return False
 
 
-def _check_lasts(run: FlashRun) -> None:
-    """Raises as if the run had ended where it has, or where all is paid and no sweep came by."""
-    _check_open(selectors.run_get(run.pk))
-    if selectors.is_all_paid(run.pk):
-        selectors.check_next(run.sale)
-
-
-def _limit_reached(run: FlashRun, user_id: int) -> UserLimitReached:
-    limit, used = run.per_user_limit or 0, selectors.used_slots(run.pk, user_id)
-    return UserLimitReached(limit=limit, left=rules.units_left(used, limit))
-
-
-def _slots(run: FlashRun, purchase: FlashPurchase) -> list[int | None]:
-    """A slot for each unit, or none where nobody is limited."""
-    if run.per_user_limit is None:
-        return [None] * purchase.quantity
-    used = selectors.used_slots(run.pk, purchase.user_id)
-    free = rules.free_slots(used, run.per_user_limit, purchase.quantity)
-    if len(free) < purchase.quantity:
-        _check_lasts(run)
-        raise UserLimitReached(limit=run.per_user_limit, left=len(free))
-    return [*free]
-
-
-def _hold(units: list[FlashUnit], purchase: FlashPurchase, slots: list[int | None]) -> None:
+def _hold(units: list[FlashUnit], purchase: FlashPurchase, slots: Sequence[int | None]) -> None:
     places = [When(pk=u.pk, then=Value(slot)) for u, slot in zip(units, slots, strict=True)]
     # The condition makes it impossible to hold a unit twice, whatever was locked before.
     free = FlashUnit.objects.filter(pk__in=[u.pk for u in units], state=UnitState.FREE)
@@ -82,7 +56,7 @@ def _hold(units: list[FlashUnit], purchase: FlashPurchase, slots: list[int | Non
         slot=Case(*places) if slots[0] is not None else None,
     )
     if held != len(units):
-        raise SoldOut(wanted=len(units), left=held)
+        raise UnitsTaken
 
 
 def units_sell(*, order_id: int) -> None:
@@ -124,10 +98,7 @@ def units_renew(*, order_id: int, run_id: int) -> None:
     """
     run = selectors.run_get(run_id)
     purchase = locks.purchase(order_id)
-    try:
-        _check_open(run)
-        _claim(run, purchase)
-    except (SaleEnded, SaleNotStarted, SoldOut, UserLimitReached) as gone:
+    if not (_is_open(run) and _claim(run, purchase)):
         product = run.sale.product
-        raise OutOfStock({product.pk: Shortage(product.slug, purchase.quantity, 0)}) from gone
+        raise OutOfStock({product.pk: Shortage(product.slug, purchase.quantity, 0)})
     FlashPurchase.objects.filter(pk=purchase.pk).update(state=PurchaseState.HELD)

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from common.moments import moment_text
+
 MAX_RATE = 10_000
 
 
@@ -71,7 +73,7 @@ class Place:
             "status": self.status.value,
             "position": self.position,
             "wait_seconds": self.wait_seconds,
-            "admitted_until": until and until.isoformat().replace("+00:00", "Z"),
+            "admitted_until": until and moment_text(until),
             "ticket": self.ticket,
         }
 
