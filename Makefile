@@ -105,7 +105,7 @@ fuzz: .venv/.full ## at most CASES made-up calls, about 10,000, against the whol
 	@FUZZ_CASES=$(CASES) $(PY) .ci/servers.py run -- $(PY) -m pytest tests/fuzz -n $(WORKERS) --timeout 3600 $(PYTEST_ARGS)
 
 # The longest first: the other process takes what is left of the rest.
-PROOFS := tests/services/test_ledger_machine.py tests/races tests/faults tests/services/test_reconcile.py
+PROOFS := tests/services/test_ledger_machine.py tests/races tests/faults $(wildcard tests/services/test_reconcile*.py)
 PROOFS += $(patsubst %,tests/e2e/test_%.py,restore postman)
 PROOFS += $(patsubst %,tests/api/test_%.py,webhooks idempotency throttle_login login_timing)
 PROOFS += $(patsubst %,tests/api/test_%.py,query_budgets admin_pages probes size)

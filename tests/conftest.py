@@ -46,10 +46,19 @@ def file_of(item: pytest.Item) -> str:
 
 
 def _places(files: Collection[str]) -> dict[str, int]:
-    """Files that wait for processes beside files that compute, and none of them at the very end."""
-    slow, quick = ([f for f in files if f.startswith(SLOW) is so] for so in (True, False))
-    mixed = [file for pair in zip_longest(slow, quick) for file in pair if file]
-    return {file: number for number, file in enumerate(mixed)}
+    """Files that wait for processes beside files that compute, and none of them at the very end.
+
+    While the first process migrates a database, the others have what needs none.
+    """
+    slow, unit, quick = ([f for f in files if kind(f) == k] for k in ("slow", "unit", "quick"))
+    mixed = [file for pair in zip_longest(slow, quick[1:]) for file in pair if file]
+    return {file: number for number, file in enumerate([*quick[:1], *unit, *mixed])}
+
+
+def kind(file: str) -> str:
+    if file.startswith(SLOW):
+        return "slow"
+    return "unit" if file.startswith("tests/unit/") else "quick"
 
 
 def pytest_collection_finish() -> None:

@@ -111,7 +111,7 @@ def test_all_names_at_once_are_refused_each_by_name(operation: Operation) -> Non
 
 @pytest.mark.parametrize("operation", BODIES, ids=name)
 def test_each_name_alone_is_refused(operation: Operation) -> None:
-    assert taken(operation, at_once=1, share=1 if PROVE else 10) == []
+    assert taken(operation, at_once=1, share=1 if PROVE else 30) == []
 
 
 @pytest.mark.parametrize("operation", BODIES, ids=name)

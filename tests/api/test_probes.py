@@ -65,9 +65,9 @@ WRITES = [op for op in operations(*UNSAFE) if op in TABLE and strings(op) and no
 
 
 def some(probes: dict[str, str], where: str) -> list[tuple[str, str]]:
-    """All in `make prove`; else a third of them, at each place the same ones in every run."""
+    """All in `make prove`; else a sixth of them, at each place the same ones in every run."""
     first = crc32(where.encode())
-    return [item for n, item in enumerate(probes.items()) if PROVE or (n + first) % 3 == 0]
+    return [item for n, item in enumerate(probes.items()) if PROVE or (n + first) % 6 == 0]
 
 
 @pytest.fixture(autouse=True)

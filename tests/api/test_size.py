@@ -106,7 +106,7 @@ def hostile(target: Target, *, all_fields: bool) -> Iterator[Sent]:
     yield from whole_bodies(target)
     if not target.row.form:
         for field in fields(target.operation):
-            if all_fields or crc32(field.dotted.encode()) % 2:
+            if all_fields or crc32(field.dotted.encode()) % 4 == 0:
                 yield from field_bodies(target, field)
 
 

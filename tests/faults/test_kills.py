@@ -130,6 +130,7 @@ def test_a_flushed_redis_loses_no_payment(
     each_paid_once(stripe_world, IN_FLIGHT)
 
 
+@pytest.mark.at_length("the killed worker's control")
 def test_control_without_sweep_and_poll_a_flushed_payment_stays_unsettled(
     shop: Shop, customer: Customer, redis_server: Any
 ) -> None:
@@ -224,7 +225,7 @@ def test_without_redis_the_shop_sells_and_catches_up(
     each_paid_once(stripe_world, 4)
 
 
-@pytest.mark.at_length("the flushed payment's control")
+@pytest.mark.at_length("the killed worker's control")
 def test_control_without_sweep_and_poll_what_redis_missed_stays_unsettled(
     shop: Shop, customer: Customer, stripe_world: StripeSandbox, redis_server: Any
 ) -> None:
@@ -242,14 +243,8 @@ def test_control_without_sweep_and_poll_what_redis_missed_stays_unsettled(
     control="tests/faults/test_tasks_repeat.py"
     "::test_control_without_our_idempotency_key_a_crash_pays_back_twice",
 )
-@pytest.mark.parametrize(
-    "point",
-    [
-        pytest.param("create_refund:before", marks=pytest.mark.at_length("the point after")),
-        "create_refund:after",
-        pytest.param("finish:before", marks=pytest.mark.at_length("test_fail_points.py")),
-    ],
-)
+@pytest.mark.at_length("a worker killed around a charge, and test_fail_points.py")
+@pytest.mark.parametrize("point", ["create_refund:before", "create_refund:after", "finish:before"])
 def test_a_worker_killed_around_a_refund_pays_back_once(
     shop: Shop, customer: Customer, stripe_world: StripeSandbox, tmp_path: Path, point: str
 ) -> None:

@@ -19,6 +19,8 @@ from tests.races.parallel import in_parallel, order_of_one, remove_payment_lock
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PARALLEL = 4
+# Without the lock the workers may still come one after the other.
+TRIES = 5
 
 
 def paid_at_stripe() -> Placed:
@@ -91,7 +93,10 @@ def test_control_without_the_payments_lock_they_get_in_each_others_way(
         return found
 
     monkeypatch.setattr(selectors, "refund_by_stripe_id", slowly)
-    missed, results = at_once()
+    assert any(got_in_each_others_way(*at_once()) for _ in range(TRIES))
+
+
+def got_in_each_others_way(missed: list[Placed], results: list[Any]) -> bool:
     adopted = Refund.objects.filter(payment__in=[one.payment for one in missed])
     failed = [result for result in results if isinstance(result, Exception)]
-    assert failed or adopted.count() > 3
+    return bool(failed) or adopted.count() > 3

@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.timeout(3600 if PROVE else 120),
 ]
 
-EVENTS = sized(60, 1_000)
+EVENTS = sized(40, 1_000)
 # Each payment has three events at least.
 PAYMENTS = -(-EVENTS // 3)
 Event = tuple[bytes, str]

@@ -36,7 +36,7 @@ pytestmark = [
     pytest.mark.timeout(4 * 3600 if PROVE else 240),
 ]
 
-SEQUENCES, STEPS = sized(25, 1_000), sized(25, 50)
+SEQUENCES, STEPS = sized(15, 1_000), sized(25, 50)
 MOST = 10**30
 LEDGER_ALONE = [
     check

@@ -124,7 +124,10 @@ left = pytest.mark.parametrize("happens", LEFT, ids=lambda each: each.__name__)
 
 @left
 @pytest.mark.usefixtures("settled")
-@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    "options",
+    [(), pytest.param(("--dry-run",), marks=pytest.mark.at_length("the run that may mend"))],
+)
 def test_what_needs_a_person_is_told_and_left_as_it_is(
     shop: Shop, happens: Any, options: tuple[str, ...]
 ) -> None:
