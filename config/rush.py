@@ -1,8 +1,9 @@
-"""In front of Django: who asks for units of a sale that has just been found sold out or over.
+"""In front of Django: who asks for units of a sale that has not started, is sold out, or over.
 
 Answers only what the view would answer as well: a signed-in buyer's well-formed call without an
-Idempotency-Key. Everything else goes on. What it tells is public (the stock), so that a session
-that has just ended may hear it too; it is not counted against rate limits, and no line is logged.
+Idempotency-Key. Everything else goes on. What it tells is public (the stock, the start), so that a
+session that has just ended may hear it too; it is not counted against rate limits, and no line is
+logged.
 """
 
 import io
@@ -20,7 +21,6 @@ from common.api import problems
 from common.errors import SoukError
 from payments.intake.ports import gateways
 from shop.flash_sales import services as flash_sales
-from shop.flash_sales.errors import SoldOut
 from shop.flash_sales.rules import MAX_ALLOCATION
 
 Start = Callable[..., Any]
@@ -49,13 +49,13 @@ def _refusal(environ: dict[str, Any]) -> SoukError | None:
     found = _PATH.fullmatch(environ.get("PATH_INFO", ""))
     if found is None or not _is_plain(environ):
         return None
-    kind = flash_sales.refusal_known(found[1])
-    if kind is None or not _is_signed_in(environ):
+    known = flash_sales.refusal_known(found[1])
+    if known is None or not _is_signed_in(environ):
         return None
     wanted = _quantity(_body(environ))
     if wanted is None:
         return None
-    return SoldOut(wanted=wanted, left=0) if kind is SoldOut else kind()  # type: ignore[call-arg]
+    return known.told(wanted)
 
 
 def _is_plain(environ: dict[str, Any]) -> bool:

@@ -18,7 +18,9 @@ class SaleNotStarted(Conflict):
     code = "sale_not_started"
     title = "The sale has not started."
 
-    def __init__(self, starts_at: datetime) -> None:
+    def __init__(self, starts_at: datetime, *, seconds: float) -> None:
+        """`seconds` are left until then by the database's clock."""
+        self.starts_at, self.seconds = starts_at, seconds
         moment = moment_text(starts_at)
         super().__init__(f"The sale starts at {moment}.", starts_at=moment)
 
@@ -44,6 +46,7 @@ class UserLimitReached(Conflict):
     title = "Nobody may have more units of this sale."
 
     def __init__(self, *, limit: int, left: int) -> None:
+        self.limit, self.left = limit, left
         super().__init__(
             f"Nobody may have more than {limit} units; {left} are left to you.",
             limit=limit,

@@ -182,10 +182,11 @@ def run_to_buy(sale: FlashSale) -> FlashRun:
 def check_next(sale: FlashSale) -> NoReturn:
     """Raises SaleNotStarted with the start of the next run, SaleEnded where none is to come."""
     coming = FlashRun.objects.filter(sale=sale, ended_at=None, starts_at__gt=Now())
-    starts_at = coming.order_by("starts_at").values_list("starts_at", flat=True).first()
-    if starts_at is None:
+    found = coming.annotate(now=Now()).order_by("starts_at").values_list("starts_at", "now").first()
+    if found is None:
         raise SaleEnded
-    raise SaleNotStarted(starts_at)
+    starts_at, now = found
+    raise SaleNotStarted(starts_at, seconds=(starts_at - now).total_seconds())
 
 
 def priced(run: FlashRun) -> PricedProduct:
@@ -214,11 +215,6 @@ def run_is_sold_out(run_id: int) -> bool:
     free, unpaid = units.filter(state=UnitState.FREE), units.exclude(state=UnitState.SOLD)
     overdue = _overdue(run_id)
     return _open_runs().filter(~Exists(free), Exists(unpaid), ~Exists(overdue), pk=run_id).exists()
-
-
-def sale_is_over(slug: str) -> bool:
-    """No run of the sale is open or to come; one query."""
-    return not _open_runs().filter(sale__slug=slug).exists()
 
 
 def free_units(run_id: int, keys: Collection[int] | None = None) -> list[tuple[int, int]]:

@@ -2,15 +2,20 @@
 
 import io
 import json
+import math
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db.models.functions import Now
 
+from common import clock
+from common.moments import moment_text
 from config import rush
 from payments.checkout.services import flash_purchase
-from shop.flash_sales.errors import SaleEnded, SoldOut
+from shop.flash_sales.errors import SaleEnded, SaleNotStarted, SoldOut
 from shop.flash_sales.models import FlashRun, FlashSale, FlashUnit
 from shop.flash_sales.services import crowd
 from shop.orders.models import Order
@@ -167,11 +172,64 @@ def test_the_end_of_a_run_is_for_the_view_to_tell() -> None:
 
 
 def test_a_sale_that_is_over_is_over_until_its_next_run_is_planned() -> None:
-    crowd.refusal_note(SLUG, SaleEnded(), asked_at=time.monotonic() - 70)
-    assert json.loads(call()[2])["code"] == "sale_ended"
     run = live_run(units=1)
     FlashSale.objects.filter(pk=run.sale_id).update(slug=SLUG)
+    FlashRun.objects.filter(pk=run.pk).update(ended_at=Now(), end="sold")
     crowd.refusal_note(SLUG, SaleEnded(), asked_at=time.monotonic() - 70)
+    assert json.loads(call()[2])["code"] == "sale_ended"
+    FlashRun.objects.filter(pk=run.pk).update(ended_at=None, end="")
+    crowd.refusal_note(SLUG, SaleEnded(), asked_at=time.monotonic() - 70)
+    assert call()[0][:3] == "201"
+
+
+def coming_run(seconds: float) -> FlashRun:
+    """A run of the sale that starts so many seconds from now."""
+    run = live_run(units=1)
+    FlashSale.objects.filter(pk=run.sale_id).update(slug=SLUG)
+    starts_at = clock.now() + timedelta(seconds=seconds)
+    FlashRun.objects.filter(pk=run.pk).update(starts_at=starts_at)
+    return FlashRun.objects.get(pk=run.pk)
+
+
+def too_early() -> None:
+    with pytest.raises(SaleNotStarted):
+        flash_purchase(user_id=UserFactory().pk, slug=SLUG, quantity=1, method="stripe")
+
+
+def test_the_crowd_before_the_start_is_answered_at_the_door() -> None:
+    run = coming_run(3600)
+    too_early()
+    status, _, body = call()
+    found = json.loads(body)
+    assert (status, found["code"]) == ("409 Conflict", "sale_not_started")
+    assert found["starts_at"] == moment_text(run.starts_at)
+
+
+def test_at_the_start_nobody_is_told_to_wait_by_the_databases_clock() -> None:
+    """However old the answer may be otherwise, and whatever time the host thinks it is."""
+    coming_run(0.4)
+    with time_machine.travel(datetime.now(UTC) - timedelta(hours=1)):
+        too_early()
+        assert call()[0][:3] == "409"
+    time.sleep(0.4)
+    assert call()[0][:3] == "201"
+
+
+def test_control_without_an_end_the_crowd_is_kept_waiting_after_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    coming_run(0.4)
+    too_early()
+    monkeypatch.setattr(crowd._KNOWN[SLUG], "until", math.inf)
+    time.sleep(0.4)
+    assert json.loads(call()[2])["code"] == "sale_not_started"
+
+
+def test_a_start_that_is_moved_is_noticed() -> None:
+    run = coming_run(3600)
+    too_early()
+    crowd._KNOWN[SLUG].asked_at -= 70
+    FlashRun.objects.filter(pk=run.pk).update(starts_at=Now())
     assert call()[0][:3] == "201"
 
 

@@ -16,6 +16,7 @@ from config import invariants
 from payments.checkout import services as checkout
 from payments.checkout.services import flash
 from shop.flash_sales import selectors, store
+from shop.flash_sales.errors import OrderLimitExceeded, UserLimitReached
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.services import gate
 from tests.factories.flash import live_run
@@ -46,7 +47,7 @@ def gated(**how: Any) -> FlashRun:
 
 def in_gate(run: FlashRun) -> tuple[int, int]:
     """Units that are free and that are out, as Redis has them."""
-    _, free, out, _ = store._keys(run.pk)
+    _, free, out, *_ = store._keys(run.pk)
     redis = get_redis_connection("default")
     return redis.zcard(free), redis.zcard(out)
 
@@ -174,7 +175,7 @@ def test_a_unit_that_is_given_up_is_in_the_gate_with_the_commit() -> None:
 
 def test_what_a_killed_process_was_handed_lapses(monkeypatch: pytest.MonkeyPatch) -> None:
     run = gated(units=5)
-    handed = store.claim(run.pk, 2)
+    handed = store.claim(run.pk, [(UserFactory().pk, 2)])
     assert handed is not None
     assert rush(run, [1] * 5) == {"FlashPlaced": 3, "SoldOut": 2}
     monkeypatch.setattr(store, "LAPSES_MS", 0)
@@ -189,6 +190,67 @@ def test_who_is_refused_gives_back_what_he_was_handed() -> None:
     answers = in_parallel([purchase(run, user)] * 6)
     assert Counter(type(a).__name__ for a in answers) == {"FlashPlaced": 1, "UserLimitReached": 5}
     assert in_gate(run) == (2, 0)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many wishes each group had for which MySQL was asked."""
+    groups: list[int] = []
+    place = flash._place
+
+    def counted(wishes: Any, offered: Any) -> Any:
+        groups.append(len(wishes))
+        return place(wishes, offered)
+
+    monkeypatch.setattr(flash, "_place", counted)
+    return groups
+
+
+def refusal(run: FlashRun, user: int, quantity: int = 1) -> Any:
+    [answer] = in_parallel([purchase(run, user, quantity)])
+    return answer
+
+
+def test_who_has_all_he_may_have_is_told_so_without_mysql(
+    asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LIMIT_MS", 60_000)
+    run = gated(units=5, per_user_limit=2, per_order_limit=2)
+    user = UserFactory().pk
+    order = purchase(run, user)().placed.order
+    first = refusal(run, user, 2)
+    assert (type(first), first.extra, asked) == (UserLimitReached, {"limit": 2, "left": 1}, [1, 1])
+    again = refusal(run, user, 2)
+    assert (type(again), again.extra, asked) == (UserLimitReached, {"limit": 2, "left": 1}, [1, 1])
+    # Another limit forbids three, and one is left.
+    assert isinstance(refusal(run, user, 3), OrderLimitExceeded)
+    assert purchase(run, user)().units
+    checkout.order_cancel(order_id=order.pk, actor_id=user)
+    assert purchase(run, user)().units, "as soon as he has given one up"
+    assert in_gate(run) == (3, 0)
+
+
+def test_others_of_his_group_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "LIMIT_MS", 60_000)
+    run = gated(units=5, per_user_limit=1)
+    greedy, other = UserFactory().pk, UserFactory().pk
+    assert purchase(run, greedy)().units
+    assert isinstance(refusal(run, greedy), UserLimitReached)
+    wishes = [flash.Wish(run.sale.slug, "stripe", user, 1, "", None) for user in (greedy, other)]
+    told, served = flash._answers(wishes)
+    assert (type(told), type(served)) == (UserLimitReached, flash.FlashPlaced)
+    assert in_gate(run) == (3, 0)
+
+
+def test_control_where_redis_remembers_nobody_mysql_is_asked_each_time(
+    asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LIMIT_MS", 0)
+    run = gated(units=5, per_user_limit=1)
+    user = UserFactory().pk
+    purchase(run, user)()
+    assert [type(refusal(run, user)) for _ in range(3)] == [UserLimitReached] * 3
+    assert asked == [1] * 4
 
 
 @pytest.fixture

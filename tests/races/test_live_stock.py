@@ -226,6 +226,28 @@ def test_an_old_copy_of_redis_is_put_right_by_the_sweep() -> None:
     assert held(run) == 1
 
 
+def test_a_sale_that_cannot_be_counted_keeps_no_other_from_being_published(
+    board: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, sound = live_run(units=3), live_run(units=3)
+    publish, thread = services.figures_publish, threading.Event()
+
+    def fails_for_one(slug: str, *, since: int) -> Any:
+        if slug == broken.sale.slug:
+            thread.set()
+            raise KeyError(slug)
+        return publish(slug, since=since)
+
+    monkeypatch.setattr(publishers.services, "figures_publish", fails_for_one)
+    publisher.mark(broken.pk)
+    assert thread.wait(5)
+    alive = publisher._thread
+    buy(sound)
+    assert publisher.flush(5)
+    assert publisher._thread is alive
+    assert held(sound) == 1
+
+
 def away(self: RedisBoard) -> Any:
     raise ConnectionError
 

@@ -31,9 +31,9 @@ from payments.intake.rules import Method
 from payments.intake.services import Opening
 from shop.flash_sales import selectors as flash_reads
 from shop.flash_sales import services as flash_sales
-from shop.flash_sales.errors import SaleEnded, SoldOut
+from shop.flash_sales.errors import SaleEnded, SaleNotStarted, SoldOut, UserLimitReached
 from shop.flash_sales.models import FlashRun
-from shop.flash_sales.services import Chosen, OpenRun, UnitsTaken, Wanted
+from shop.flash_sales.services import Chosen, Limit, OpenRun, UnitsTaken, Wanted
 from shop.flash_sales.waiting import services as waiting
 from shop.orders import services as orders
 from shop.orders.models import Order
@@ -77,10 +77,13 @@ class Going:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """Units of a run that the gate has handed out, each (primary key, serial number)."""
+    """Units of a run that the gate has handed out, each (primary key, serial number), and the
+    places of wishes that it has refused.
+    """
 
     run_id: int
     units: list[tuple[int, int]]
+    refused: dict[int, UserLimitReached]
 
 
 Answer = FlashPlaced | Exception
@@ -131,7 +134,7 @@ def _asked(wish: Wish) -> FlashPlaced:
     asked_at = time.monotonic()
     try:
         return _groups(wish.slug).call(wish)
-    except (SoldOut, SaleEnded) as refusal:
+    except (SaleNotStarted, SoldOut, SaleEnded) as refusal:
         flash_sales.refusal_note(wish.slug, refusal, asked_at=asked_at)
         raise
 
@@ -164,30 +167,39 @@ def _carry_out(wishes: Sequence[Wish]) -> list[Answer]:
 
 
 def _answers(wishes: Sequence[Wish]) -> list[Answer]:
-    """Each tried with the gate's units, at last with what MySQL finds.
-
-    A unit that the gate was wrong about is taken out of it before the next try. Where somebody has
-    just taken a slot, each wish alone finds out whether it was its own.
-    """
+    """Each tried with the gate's units, at last with what MySQL finds."""
     for attempt in range(TRIES):
         offered = _offered(wishes) if attempt < TRIES - 1 else None
-        answers: list[Answer] = []
-        try:
-            answers = _place(wishes, offered)
-        except UnitsTaken:
-            if offered is not None:
-                flash_sales.gate_correct(offered.run_id, offered.units)
-                offered = None
-        except IntegrityError:
-            answers = [] if len(wishes) == 1 else _one_by_one(wishes)
-        except Exception as error:
-            answers = [error] * len(wishes)
-        finally:
-            if offered is not None:
-                _settle(offered, answers)
-        if answers:
-            return answers
+        refused = offered.refused if offered is not None else {}
+        going = [wish for place, wish in enumerate(wishes) if place not in refused]
+        tried = _tried(going, offered) if going else []
+        if tried is not None:
+            others = iter(tried)
+            return [refused.get(place) or next(others) for place in range(len(wishes))]
     return [Busy(retry_after=1)] * len(wishes) if len(wishes) == 1 else _one_by_one(wishes)
+
+
+def _tried(wishes: Sequence[Wish], offered: Offered | None) -> list[Answer] | None:
+    """None where it is to be tried again.
+
+    A unit that the gate was wrong about is taken out of it before. Where somebody has just taken a
+    slot, each wish alone finds out whether it was its own.
+    """
+    answers: list[Answer] | None = None
+    try:
+        answers = _place(wishes, offered)
+    except UnitsTaken:
+        if offered is not None:
+            flash_sales.gate_correct(offered.run_id, offered.units)
+            offered = None
+    except IntegrityError:
+        answers = None if len(wishes) == 1 else _one_by_one(wishes)
+    except Exception as error:
+        answers = [error] * len(wishes)
+    finally:
+        if offered is not None:
+            _settle(offered, wishes, answers or [])
+    return answers
 
 
 def _one_by_one(wishes: Sequence[Wish]) -> list[Answer]:
@@ -199,18 +211,38 @@ def _offered(wishes: Sequence[Wish]) -> Offered | None:
     run_id = _RUNS.get(wishes[0].slug)
     if run_id is None:
         return None
-    units = flash_sales.gate_claim(run_id, sum(wish.quantity for wish in wishes))
-    return None if units is None else Offered(run_id, units)
+    handed = flash_sales.gate_claim(run_id, _wanted(wishes))
+    if handed is None:
+        return None
+    over = {
+        place: UserLimitReached(limit=k.limit, left=k.left) for place, k in handed.refused.items()
+    }
+    return Offered(run_id, handed.units, over)
 
 
-def _settle(offered: Offered, answers: Sequence[Answer]) -> None:
-    """Tell the gate what became of its units; what an unknown COMMIT has taken, MySQL knows."""
+def _wanted(wishes: Sequence[Wish]) -> list[Wanted]:
+    return [Wanted(wish.user_id, wish.quantity) for wish in wishes]
+
+
+def _settle(offered: Offered, wishes: Sequence[Wish], answers: Sequence[Answer]) -> None:
+    """Tell the gate what became of its units, and who may have no more.
+
+    What an unknown COMMIT has taken, MySQL knows.
+    """
     placed = [a for a in answers if isinstance(a, FlashPlaced) and a.run.pk == offered.run_id]
     taken = {number for bought in placed for number in bought.units}
     flash_sales.gate_settle(
         offered.run_id,
         used=[unit for unit in offered.units if unit[1] in taken],
         unused=[unit for unit in offered.units if unit[1] not in taken],
+    )
+    flash_sales.gate_remember(
+        offered.run_id,
+        [
+            (wanted, Limit(answer.limit, answer.left))
+            for wanted, answer in zip(_wanted(wishes), answers, strict=False)
+            if isinstance(answer, UserLimitReached)
+        ],
     )
 
 
@@ -253,10 +285,9 @@ def _enter(slug: str, offered: Offered | None) -> OpenRun:
 def _chosen(
     run: FlashRun, wishes: Sequence[Wish], units: Sequence[tuple[int, int]] | None
 ) -> tuple[list[Answer], list[Going]]:
-    wanted = [Wanted(wish.user_id, wish.quantity) for wish in wishes]
     answers: list[Answer] = []
     going: list[Going] = []
-    for place, found in enumerate(flash_sales.units_choose(run, wanted, units)):
+    for place, found in enumerate(flash_sales.units_choose(run, _wanted(wishes), units)):
         answers.append(found if isinstance(found, Exception) else KeyInUse(retry_after=1))
         if isinstance(found, Chosen):
             going.append(Going(place, wishes[place], found, ids.order_number(), 0))

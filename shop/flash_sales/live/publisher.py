@@ -103,6 +103,10 @@ class Publisher:
             left = Wanted(RETRY_SECONDS, since)
         except NoSuchSale:
             left = Wanted(0.0, since) if self._slugs.pop(run_id, None) else None
+        except Exception:
+            # The thread publishes all sales: one that cannot be counted must not end it.
+            logger.exception("flash.not_counted")
+            left = None
         with self._changed:
             asked_again = wanted.since == 0
             if left is None and not asked_again:

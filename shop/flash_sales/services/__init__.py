@@ -1,7 +1,13 @@
 """Flash sales: planning and ending runs, and the units of those who buy."""
 
 from shop.flash_sales.services.crowd import refusal_known, refusal_note
-from shop.flash_sales.services.gate import gate_claim, gate_correct, gate_fill, gate_settle
+from shop.flash_sales.services.gate import (
+    gate_claim,
+    gate_correct,
+    gate_fill,
+    gate_remember,
+    gate_settle,
+)
 from shop.flash_sales.services.many import (
     Chosen,
     OpenRun,
@@ -24,9 +30,11 @@ from shop.flash_sales.services.runs import (
     sale_patch,
 )
 from shop.flash_sales.services.units import units_release, units_renew, units_sell
+from shop.flash_sales.store import Limit
 
 __all__ = [
     "Chosen",
+    "Limit",
     "Offer",
     "OpenRun",
     "Plan",
@@ -35,6 +43,7 @@ __all__ = [
     "gate_claim",
     "gate_correct",
     "gate_fill",
+    "gate_remember",
     "gate_settle",
     "positions_give",
     "refusal_known",

@@ -6,7 +6,7 @@ inside another transaction, units are searched in MySQL.
 """
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -15,7 +15,8 @@ from django.db import connection, transaction
 
 from shop.flash_sales import selectors, store
 from shop.flash_sales.models import FlashUnit
-from shop.flash_sales.store import Gone, Handed, Unit
+from shop.flash_sales.services.many import Wanted
+from shop.flash_sales.store import Gone, Handed, Limit, Unit
 
 logger = logging.getLogger(__name__)
 
@@ -24,24 +25,24 @@ _SEEN: Final[dict[int, Handed]] = {}
 _MOST_SEEN: Final = 1000
 
 
-def gate_claim(run_id: int, quantity: int) -> list[Unit] | None:
-    """At most `quantity` units that nobody else is offered; None: search in MySQL."""
+def gate_claim(run_id: int, wanted: Sequence[Wanted]) -> Handed | None:
+    """Units that nobody else is offered, and who has all he may have; None: ask MySQL."""
     if connection.in_atomic_block:
         return None
     try:
-        handed = _claim(run_id, quantity)
+        handed = _claim(run_id, wanted)
         if handed is None and gate_fill(run_id):
-            handed = _claim(run_id, quantity)
+            handed = _claim(run_id, wanted)
     except Gone:
         return None
-    return handed.units if handed else None
+    return handed
 
 
-def _claim(run_id: int, quantity: int) -> Handed | None:
+def _claim(run_id: int, wanted: Sequence[Wanted]) -> Handed | None:
     """None where Redis has no gate of the run, or has come back with a copy of before."""
     # Read before the call: answers of parallel calls may be looked at in another order.
     seen = _SEEN.get(run_id)
-    handed = store.claim(run_id, quantity)
+    handed = store.claim(run_id, [(one.user_id, one.quantity) for one in wanted])
     if handed is None or _is_older(seen, handed):
         return None
     if len(_SEEN) > _MOST_SEEN:
@@ -75,6 +76,12 @@ def gate_settle(run_id: int, *, used: Iterable[Unit], unused: Iterable[Unit]) ->
             store.put_back(run_id, left)
 
 
+def gate_remember(run_id: int, refused: Iterable[tuple[Wanted, Limit]]) -> None:
+    """MySQL has refused them: the next calls of the same users need not ask it."""
+    with suppress(Gone):
+        store.remember(run_id, [(one.user_id, limit, one.quantity) for one, limit in refused])
+
+
 def gate_correct(run_id: int, handed: Collection[Unit]) -> None:
     """Some of what it handed out was not free: take those out of it, and put the others back.
 
@@ -89,12 +96,12 @@ def gate_correct(run_id: int, handed: Collection[Unit]) -> None:
             store.forget(run_id)
 
 
-def units_are_free(run_id: int, units: Iterable[FlashUnit]) -> None:
-    """Have given-up units sold again at once, when the transaction that frees them commits."""
+def units_are_free(run_id: int, user_id: int, units: Iterable[FlashUnit]) -> None:
+    """Have a buyer's units sold again at once, when the transaction that frees them commits."""
     pairs = [(unit.pk, unit.number) for unit in units]
-    transaction.on_commit(partial(_set_free, run_id, pairs))
+    transaction.on_commit(partial(_set_free, run_id, user_id, pairs))
 
 
-def _set_free(run_id: int, units: list[Unit]) -> None:
+def _set_free(run_id: int, user_id: int, units: list[Unit]) -> None:
     with suppress(Gone):
-        store.set_free(run_id, units)
+        store.set_free(run_id, user_id, units)

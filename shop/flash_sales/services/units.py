@@ -80,7 +80,7 @@ def units_release(*, order_id: int, run_id: int) -> None:
     FlashPurchase.objects.filter(pk=purchase.pk).update(state=PurchaseState.RELEASED)
     changed(run_id)
     if state == UnitState.FREE:
-        units_are_free(run_id, units)
+        units_are_free(run_id, purchase.user_id, units)
     else:
         inventory.stock_from_run(
             product_id=run.sale.product_id, quantity=len(keys), reason=str(run)
