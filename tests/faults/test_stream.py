@@ -15,13 +15,16 @@ import httpx
 import pytest
 from django.conf import settings
 from django.db import connections
+from redis import Redis
 
 from payments.checkout import services as checkout
 from payments.stripe.port import StripeGateway
+from shop.flash_sales.live import store
 from shop.flash_sales.live.publisher import publisher
 from shop.flash_sales.live.rules import Figures
 from shop.flash_sales.live.store import Begun, RedisBoard
 from shop.flash_sales.models import FlashRun, FlashSale
+from shop.flash_sales.selectors import unit_counts
 from shop.flash_sales.waiting import services as waiting
 from tests.factories.flash import live_run
 from tests.factories.users import UserFactory
@@ -196,6 +199,41 @@ def test_every_listener_sees_the_last_unit_go_and_nothing_stale(
     assert late[len(late) // 2] < MOST_DELAY_SECONDS, shown
     # Ten a second, and what was under way when it began and ended.
     assert events <= 10 * (sold + 1) + 2, shown
+
+
+@pytest.fixture
+def own_redis(shop: Shop, redis_server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A Redis of this process and of the stream process, which may be killed."""
+    shop.environment["REDIS_URL"] = redis_server.url
+    client = Redis.from_url(redis_server.url, socket_timeout=1, socket_connect_timeout=1)
+    monkeypatch.setattr(store, "get_redis_connection", lambda alias: client)
+    return redis_server
+
+
+def test_a_stream_outlives_redis_and_goes_on(shop: Shop, own_redis: Any) -> None:
+    run, seen = live_run(units=9), []
+    shop.start_stream()
+    url = f"http://127.0.0.1:{shop.stream_port}/api/v1/flash-sales/{run.sale.slug}/stream/"
+
+    def sell_one() -> None:
+        sell(run, [UserFactory().pk])
+
+    with httpx.stream("GET", url, timeout=20, trust_env=False) as stream:
+        lines = stream.iter_lines()
+        for change in (None, own_redis.kill, None, own_redis.restart, None):
+            if change is not None:
+                change()
+            sell_one()
+            while not seen or seen[-1]["remaining"] != remaining(run):
+                line = next(lines)
+                seen += [json.loads(line[6:])] if line.startswith("data: ") else []
+    left = [event["remaining"] for event in seen]
+    assert left == sorted(left, reverse=True)
+    assert left[-1] == 4
+
+
+def remaining(run: FlashRun) -> int:
+    return unit_counts([run.pk])[run.pk].free
 
 
 def test_sigterm_ends_the_streams_and_then_the_process(
