@@ -1,7 +1,7 @@
 """The only place that locks rows of flash sales: sale → run → purchase → units → stock.
 
-Buyers lock nothing of the run: its units decide. Who gives units back shares the run's row with
-others who do, and has it before whoever ends the run, or after.
+Buyers, and who gives units back, share the run's row with each other, and have it before whoever ends
+the run, or after. Nobody writes it while it sells: its units decide.
 """
 
 from django.db import connection
