@@ -1,9 +1,11 @@
 """Several workers look at the same schedule: one run for each moment."""
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from config import invariants
 from shop.flash_schedules import locks, selectors, services
@@ -55,11 +57,8 @@ def test_control_without_the_lock_a_planned_moment_is_forgotten(
     assert outcome(schedule)[1] != [("planned", "")]
 
 
-def test_two_beats_that_look_at_once_write_one_moment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Two beats that have both looked before either wrote: the key refuses the second."""
-    schedule = due()
+def both_have_looked(schedule: FlashSchedule, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Two beats that have both looked before either wrote: how many moments there are then."""
     once = selectors.moments_to_add
     monkeypatch.setattr(locks, "schedule", lambda pk: FlashSchedule.objects.get(pk=pk))
     both = threading.Barrier(2)
@@ -71,4 +70,24 @@ def test_two_beats_that_look_at_once_write_one_moment(
 
     monkeypatch.setattr(selectors, "moments_to_add", looked)
     in_parallel([lambda: services._add_moments(schedule.pk)] * 2)
-    assert schedule.occurrences.count() == 1
+    return schedule.occurrences.count()
+
+
+def test_two_beats_that_look_at_once_write_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert both_have_looked(due(), monkeypatch) == 1
+
+
+@pytest.fixture
+def _no_key() -> Iterator[None]:
+    [key] = (c for c in FlashOccurrence._meta.constraints if c.name == "flash_occurrence_once")
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(FlashOccurrence, key)
+    yield
+    FlashOccurrence.objects.all().delete()
+    with connection.schema_editor() as editor:
+        editor.add_constraint(FlashOccurrence, key)
+
+
+@pytest.mark.usefixtures("_no_key")
+def test_control_without_the_key_they_write_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert both_have_looked(due(), monkeypatch) == 2
