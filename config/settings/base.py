@@ -133,11 +133,13 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         for name, text in (
             ("accounts", "Register, sign in, refresh, sign out."),
             ("catalogue", "What is for sale; anybody may look."),
+            ("flash sales", "So many units at one price: live stock, purchases, leaderboard."),
             ("orders", "Place, pay another way, cancel."),
             ("payments", "How an order is being paid."),
             ("purchases", "What the caller has bought, and in figures."),
             ("wallet", "What the caller has with the shop, and every movement of it."),
             ("staff: catalogue", "Products, prices, pictures, stock."),
+            ("staff: flash sales", "Sales, their runs and schedules, and who is let through."),
             ("staff: orders", "All orders, and their delivery."),
             ("staff: payments", "All payments, and refunds."),
             ("staff: ledger", "Debits and credits of the whole shop."),

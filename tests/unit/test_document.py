@@ -99,6 +99,11 @@ def test_every_operation_says_everything(settings: Any) -> None:
     assert {name: missing for name, missing in found.items() if missing} == {}
 
 
+def test_every_group_of_operations_says_what_it_is(document: JSON) -> None:
+    used = {tag for operation in operations(document).values() for tag in operation["tags"]}
+    assert {tag["name"] for tag in document["tags"] if tag["description"]} == used
+
+
 def test_every_example_fits_its_schema(document: JSON) -> None:
     checked = 0
     for name, operation in operations(document).items():
