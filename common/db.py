@@ -61,6 +61,20 @@ def transactional(func: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
+def after_commit(work: Callable[..., Any], *args: Any) -> None:
+    """Do this once the running transaction has committed; if it fails, an error is logged.
+
+    What is committed stays, and who asked for it must not be told that it failed.
+    """
+
+    # Django asks a failed hook for its name, which `functools.partial` has none of.
+    @functools.wraps(work)
+    def done() -> None:
+        work(*args)
+
+    transaction.on_commit(done, robust=True)
+
+
 def drop_stuck_connections(**_: Any) -> None:
     """Forget this thread's connections that wait for the end of a transaction nobody is in.
 

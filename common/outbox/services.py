@@ -7,7 +7,6 @@ claim is a lease, so that a message whose worker was killed is run by another on
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Final
 
 from celery import current_app
@@ -18,7 +17,7 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from common import context, rows
-from common.db import transactional
+from common.db import after_commit, transactional
 from common.outbox.models import OutboxMessage
 
 logger = logging.getLogger(__name__)
@@ -48,7 +47,7 @@ def enqueue(task: str, *, delay: float = 0, **payload: Any) -> OutboxMessage:
         sent_at=None if delay else Now(),
     )
     if not delay:
-        transaction.on_commit(partial(send, message.pk, task, payload), robust=True)
+        after_commit(send, message.pk, task, payload)
     return message
 
 

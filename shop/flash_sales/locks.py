@@ -1,7 +1,7 @@
 """The only place that locks rows of flash sales: sale → run → purchase → units → stock.
 
-Buyers, and who gives units back, share the run's row with each other, and have it before whoever ends
-the run, or after. Nobody writes it while it sells: its units decide.
+Buyers, and who gives units back, share the run's row with each other, and have it before whoever
+ends the run, or after. Nobody writes it while it sells: its units decide.
 """
 
 from django.db import connection

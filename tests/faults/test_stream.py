@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,14 @@ from redis import Redis
 
 from payments.checkout import services as checkout
 from payments.stripe.port import StripeGateway
+from shop.flash_sales import services as sales
 from shop.flash_sales.live import store
 from shop.flash_sales.live.publisher import publisher
 from shop.flash_sales.live.rules import Figures
 from shop.flash_sales.live.store import Begun, RedisBoard
 from shop.flash_sales.models import FlashRun, FlashSale
 from shop.flash_sales.selectors import unit_counts
+from shop.flash_sales.services import Chosen, many
 from shop.flash_sales.waiting import services as waiting
 from tests.factories.flash import live_run
 from tests.factories.users import UserFactory
@@ -86,14 +88,19 @@ def audience(shop: Shop) -> Iterator[Callable[[FlashRun], Audience]]:
 
 @pytest.fixture
 def commits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The moments at which this process learned that a change was committed."""
+    """For each unit the moment at which this process learned that its group was committed."""
     found: list[float] = []
-    mark = publisher.mark
+    mark, write, group = publisher.mark, many.units_write, threading.local()
+
+    def written(*, chosen: Sequence[tuple[int, Chosen]], **how: Any) -> None:
+        group.units = sum(len(one.keys) for _, one in chosen)
+        write(chosen=chosen, **how)
 
     def marked(run_id: int) -> None:
-        found.append(time.time())
+        found.extend([time.time()] * getattr(group, "units", 0))
         mark(run_id)
 
+    monkeypatch.setattr(sales, "units_write", written)
     monkeypatch.setattr(publisher, "mark", marked)
     return found
 

@@ -1,6 +1,7 @@
 """Work after a commit: kept until it is done, whatever happens to broker and worker."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from celery import current_app, shared_task
 from django.db import transaction
 from django.db.models.functions import Now
 
+from common.db import after_commit
 from common.outbox import services
 from common.outbox.errors import TryLater
 from common.outbox.models import OutboxMessage
@@ -142,3 +144,24 @@ def test_enqueue_outside_a_transaction_is_a_programming_error(
     )
     with pytest.raises(RuntimeError, match="outside"):
         message()
+
+
+def fails(text: str) -> None:
+    raise ZeroDivisionError(text)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_fails_after_a_commit_is_logged_and_tells_nobody_that_it_failed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with transaction.atomic():
+        after_commit(fails, "nothing to divide")
+        message()
+    assert OutboxMessage.objects.count() == 1
+    assert "nothing to divide" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_control_a_partial_hook_of_djangos_own_hurts_the_caller() -> None:
+    with pytest.raises(AttributeError), transaction.atomic():
+        transaction.on_commit(partial(fails, "nothing to divide"), robust=True)

@@ -9,11 +9,11 @@ import atexit
 import logging
 import threading
 import time
-from functools import partial
 from typing import Final
 
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connections
 
+from common.db import after_commit
 from shop.flash_sales.errors import NoSuchSale
 from shop.flash_sales.live import selectors, services
 from shop.flash_sales.live.store import AWAY
@@ -132,4 +132,4 @@ atexit.register(publisher.flush, FAREWELL_SECONDS)
 
 def changed(run_id: int) -> None:
     """Publish the run's figures once the running transaction has committed."""
-    transaction.on_commit(partial(publisher.mark, run_id), robust=True)
+    after_commit(publisher.mark, run_id)

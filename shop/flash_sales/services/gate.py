@@ -8,11 +8,11 @@ inside another transaction, units are searched in MySQL.
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import connection
 
+from common.db import after_commit
 from shop.flash_sales import selectors, store
 from shop.flash_sales.models import FlashUnit
 from shop.flash_sales.services.many import Wanted
@@ -99,7 +99,7 @@ def gate_correct(run_id: int, handed: Collection[Unit]) -> None:
 def units_are_free(run_id: int, user_id: int, units: Iterable[FlashUnit]) -> None:
     """Have a buyer's units sold again at once, when the transaction that frees them commits."""
     pairs = [(unit.pk, unit.number) for unit in units]
-    transaction.on_commit(partial(_set_free, run_id, user_id, pairs))
+    after_commit(_set_free, run_id, user_id, pairs)
 
 
 def _set_free(run_id: int, user_id: int, units: list[Unit]) -> None:
