@@ -1,11 +1,12 @@
 """Loaded by `make prove` alone: runs proofs as often as they ask, and writes docs/proofs.md.
 
 A proof names its control, the test that shows what happens without the guard. The run fails when
-that test did not run or did not pass.
+that test did not run or did not pass. A run of some proofs replaces their rows alone.
 """
 
 import os
 import platform
+import re
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -16,7 +17,11 @@ import pytest
 
 from tests.sizes import PROVE, SCALE
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "proofs.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "proofs.md"
+# The test of a row, and the run that it is of.
+ROW = re.compile(r"^\| .*?<br>`(?P<path>[^`]+)::(?P<name>[^`:]+)` \|.*\| (?P<when>[^|]+) \|$", re.M)
+RUN = re.compile(r"^- (?P<when>[-0-9]+ [:0-9]+): .*$", re.M)
 
 
 class Proof:
@@ -31,7 +36,7 @@ class Results:
     """Outcomes and seconds of every test by its name without parameters; the marked ones' rows."""
 
     def __init__(self) -> None:
-        self.started = time.monotonic()
+        self.started, self.when = time.monotonic(), f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
         self.proofs: dict[str, Proof] = {}
         self.outcomes: dict[str, Counter[str]] = {}
         self.seconds: Counter[str] = Counter()
@@ -103,7 +108,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     if lacking(results) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    PAGE.write_text(page(results))
+    PAGE.write_text(page(results, PAGE.read_text() if PAGE.exists() else ""))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -112,37 +117,61 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.write_line(f"written: {PAGE}")
 
 
-def page(results: Results) -> str:
-    proofs = sorted(results.proofs.values(), key=lambda proof: proof.nodeid)
-    rows = "\n".join(row(proof, results) for proof in proofs)
-    others = results.outcomes.keys() - results.proofs.keys() - {p.control for p in proofs}
-    total = sum((results.outcomes[name] for name in others), Counter[str]())
+def page(results: Results, before: str) -> str:
+    """All rows: those of this run, and of `before` the ones that it did not run."""
+    rows = {nodeid: line for nodeid, line in kept(before).items() if nodeid not in results.outcomes}
+    rows |= {nodeid: row(proof, results) for nodeid, proof in results.proofs.items()}
+    table = "\n".join(rows[nodeid] for nodeid in sorted(rows))
+    runs = {found["when"]: found[0] for found in RUN.finditer(before)} | {
+        results.when: run(results)
+    }
+    named = "\n".join(runs[when] for when in sorted(runs) if f"| {when} |" in table)
     return f"""# Proofs
 
 Written by `make prove`; not edited by hand. Each proof stands beside its control: the same test
-with the guard taken out, which has to find the harm. {_scale()}
+with the guard taken out, which has to find the harm. The last column is the run that a row is of:
 
-{_machine()} It took {(time.monotonic() - results.started) / 60:.0f} minutes.
+{named}
 
-| what | size | runs | outcome | seconds | the control that fails without the guard |
-| --- | --- | --- | --- | --- | --- |
-{rows}
-
-Tests of the same folders with no row of their own, other controls among them: {_words(total)}.
+| what | size | runs | outcome | seconds | the control that fails without the guard | run |
+| --- | --- | --- | --- | --- | --- | --- |
+{table}
 """
+
+
+def kept(before: str) -> dict[str, str]:
+    """The rows of a page whose tests are still there."""
+    return {
+        f"{found['path']}::{found['name']}": found[0]
+        for found in ROW.finditer(before)
+        if (file := ROOT / found["path"]).exists() and f"def {found['name']}(" in file.read_text()
+    }
 
 
 def row(proof: Proof, results: Results) -> str:
     name = proof.nodeid
     cells = (
-        f"{proof.what}<br>`{name.split('::')[-1]}`",
+        f"{proof.what}<br>`{name}`",
         proof.size,
         str(results.runs(name)),
         results.said(name),
         f"{results.seconds[name]:.1f}",
         f"`{proof.control}`: {results.said(proof.control)}",
+        results.when,
     )
     return f"| {' | '.join(cells)} |"
+
+
+def run(results: Results) -> str:
+    """When, where, how large, and what became of the tests that have no row."""
+    controls = {proof.control for proof in results.proofs.values()}
+    others = results.outcomes.keys() - results.proofs.keys() - controls
+    total = sum((results.outcomes[name] for name in others), Counter[str]())
+    minutes = (time.monotonic() - results.started) / 60
+    return (
+        f"- {results.when}: {_scale()}; {_machine()}; {minutes:.0f} minutes; "
+        f"tests beside the rows and their controls: {_words(total)}"
+    )
 
 
 def _words(outcomes: Counter[str]) -> str:
@@ -151,16 +180,13 @@ def _words(outcomes: Counter[str]) -> str:
 
 def _scale() -> str:
     if SCALE == 1:
-        return "All sizes are full sizes."
-    return (
-        f"This run took {SCALE:g} of the full sizes (`PROVE_SCALE`), "
-        "and never less than `make test` does; the sizes below are those that ran."
-    )
+        return "full sizes"
+    return f"{SCALE:g} of the full sizes (`PROVE_SCALE`), and never less than `make test` takes"
 
 
 def _machine() -> str:
     mysql, redis = (os.environ.get(f"TEST_{kind}_VERSION", "?") for kind in ("MYSQL", "REDIS"))
     return (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {os.cpu_count()} processors "
-        f"({platform.machine()}), Python {platform.python_version()}, MySQL {mysql}, Redis {redis}."
+        f"{os.cpu_count()} processors ({platform.machine()}), "
+        f"Python {platform.python_version()}, MySQL {mysql}, Redis {redis}"
     )

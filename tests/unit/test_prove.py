@@ -31,6 +31,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run of its own with the plugin: its exit code, and the page that it wrote."""
     page = Path(pytester.path) / "proofs.md"
     monkeypatch.setattr(prove, "PAGE", page)
+    monkeypatch.setattr(prove, "ROOT", Path(pytester.path))
     monkeypatch.setattr(prove, "PROVE", True)
     pytester.makeini("[pytest]\nmarkers =\n    proof\n")
 
@@ -46,14 +47,14 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_a_proof_with_its_control_passes_and_is_a_row(run: Run) -> None:
     code, page = run()
     assert code == pytest.ExitCode.OK
-    assert "| Last unit<br>`test_one_buys` | 2 buyers | 1 | passed |" in page
+    assert "| Last unit<br>`test_sale.py::test_one_buys` | 2 buyers | 1 | passed |" in page
     assert "`test_sale.py::test_control_both_buy`: passed |" in page
 
 
 def test_what_ran_in_another_process_is_on_the_page(run: Run) -> None:
     code, page = run("-n", "1", "-p", "no:schemathesis", harm="buyers > 2")
     assert code == pytest.ExitCode.TESTS_FAILED
-    assert "| Last unit<br>`test_one_buys` | 2 buyers | 1 | passed |" in page
+    assert "| Last unit<br>`test_sale.py::test_one_buys` | 2 buyers | 1 | passed |" in page
     assert "`test_sale.py::test_control_both_buy`: 1 failed, 1 passed |" in page
 
 
@@ -96,6 +97,31 @@ def test_a_proof_that_fails_fails_the_run(run: Run) -> None:
 def test_a_run_that_collects_nothing_leaves_the_page_alone(run: Run) -> None:
     code, page = run("-k", "nothing")
     assert (code, page) == (pytest.ExitCode.NO_TESTS_COLLECTED, "")
+
+
+def test_a_run_of_some_proofs_replaces_their_rows_alone(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    run()
+    pytester.path.joinpath("test_other.py").write_text(
+        GUARDED.format(control="test_control_both_buy", runs=2, sold=1, harm="True").replace(
+            "Last unit", "First unit"
+        )
+    )
+    _, page = run("test_other.py")
+    assert "| Last unit<br>`test_sale.py::test_one_buys` | 2 buyers | 1 | passed |" in page
+    assert "| First unit<br>`test_other.py::test_one_buys` | 2 buyers | 2 | passed |" in page
+    _, page = run("test_sale.py", sold=2)
+    assert "| Last unit<br>`test_sale.py::test_one_buys` | 2 buyers | 1 | 1 failed |" in page
+    assert page.count("<br>") == 2
+
+
+def test_the_row_of_a_test_that_is_gone_is_gone(run: Run, pytester: pytest.Pytester) -> None:
+    _, page = run()
+    Path(pytester.path, "proofs.md").write_text(page.replace("test_one_buys", "test_nobody_buys"))
+    _, page = run()
+    assert "test_nobody_buys" not in page
+    assert page.count("\n- ") == 1
 
 
 @pytest.mark.parametrize(
