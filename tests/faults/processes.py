@@ -70,8 +70,10 @@ class Shop:
         port = self.ports.setdefault(name, free_port())
         self._start(
             name,
+            # After 30 s a connection that is never idle may be closed between two requests: a crowd
+            # on a slow machine takes longer.
             "-m granian --interface wsgi --host 127.0.0.1 --workers 1 --blocking-threads 4 "
-            f"--port {port} config.wsgi:application",
+            f"--http1-header-read-timeout 60000 --port {port} config.wsgi:application",
             switches,
         )
         url = f"http://127.0.0.1:{port}"
