@@ -1,6 +1,7 @@
 """A crowd of separate users who buy from several servers at once."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +59,8 @@ class Crowd:
     answers: Counter[tuple[int, str]] = field(default_factory=Counter)
     bought: dict[str, list[int]] = field(default_factory=dict)
     lost: list[tuple[str, int]] = field(default_factory=list)
+    # How those were lost, and how old their crowd's connections were at most.
+    why: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.connect()
@@ -66,6 +69,7 @@ class Crowd:
     def connect(self) -> None:
         """Anew: connections to a server that was killed fail when they are used."""
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=AT_ONCE)
+        self.connected = time.monotonic()
         self.client = httpx.Client(timeout=60, trust_env=False, limits=limits)
 
     def rush(
@@ -89,7 +93,8 @@ class Crowd:
                 json={"quantity": quantity, "payment": {"method": "stripe"}},
                 headers={"Authorization": f"Bearer {token}"},
             )
-        except httpx.TransportError:
+        except httpx.TransportError as error:
+            self.why.append(f"{error!r} after {time.monotonic() - self.connected:.1f} s")
             return None
 
     def _note(self, call: tuple[str, int], answer: httpx.Response | None) -> None:

@@ -51,7 +51,7 @@ def test_several_servers_sell_exactly_what_there_is(shop: Shop) -> None:
         crowd.rush(wanted)
         demand = sum(quantity for _, quantity in wanted)
         assert set(crowd.answers) <= {(201, "bought"), *REFUSED}, crowd.answers
-        assert crowd.lost == []
+        assert crowd.lost == [], crowd.why
         assert taken(run) == ordered(run) == min(units, demand)
         assert kept(crowd)
     assert invariants.breaches() == []
