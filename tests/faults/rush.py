@@ -68,7 +68,9 @@ class Crowd:
 
     def connect(self) -> None:
         """Anew: connections to a server that was killed fail when they are used."""
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=AT_ONCE)
+        # None is ever one too many or too old: httpcore closes such a connection although it has
+        # just given it to another thread (encode/httpcore#1110).
+        limits = httpx.Limits(max_keepalive_connections=None, keepalive_expiry=None)
         self.connected = time.monotonic()
         self.client = httpx.Client(timeout=60, trust_env=False, limits=limits)
 
