@@ -42,6 +42,9 @@ class Window:
     ends_at: datetime | None = None
     ended_at: datetime | None = None
 
+    def is_open(self, now: datetime) -> bool:
+        return now >= self.starts_at and not self.is_over(now)
+
     def is_over(self, now: datetime) -> bool:
         return self.ended_at is not None or (self.ends_at is not None and now >= self.ends_at)
 

@@ -59,7 +59,7 @@ def run_enter(run_id: int) -> OpenRun:
     found, run = selectors.run_get(run_id), locks.run_shared(run_id)
     run.sale = found.sale
     now = clock.now()
-    if now < run.starts_at or run.window.is_over(now):
+    if not run.window.is_open(now):
         raise SaleEnded
     return OpenRun(run, now)
 

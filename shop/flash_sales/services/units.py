@@ -25,11 +25,6 @@ from shop.inventory.errors import OutOfStock, Shortage
 TRIES: Final = 5
 
 
-def _is_open(run: FlashRun) -> bool:
-    now = clock.now()
-    return now >= run.starts_at and not run.window.is_over(now)
-
-
 def _claim(run: FlashRun, purchase: FlashPurchase) -> bool:
     """False where there are too few units, or the buyer has others by now."""
     for _ in range(TRIES):
@@ -98,7 +93,7 @@ def units_renew(*, order_id: int, run_id: int) -> None:
     """
     run = selectors.run_get(run_id)
     purchase = locks.purchase(order_id)
-    if not (_is_open(run) and _claim(run, purchase)):
+    if not (run.window.is_open(clock.now()) and _claim(run, purchase)):
         product = run.sale.product
         raise OutOfStock({product.pk: Shortage(product.slug, purchase.quantity, 0)})
     FlashPurchase.objects.filter(pk=purchase.pk).update(state=PurchaseState.HELD)
