@@ -11,6 +11,7 @@ import pytest
 from django_redis import get_redis_connection
 from redis import Redis
 
+from accounts.ledger.errors import InsufficientFunds
 from common import rows
 from config import invariants
 from payments.checkout import services as checkout
@@ -225,6 +226,7 @@ def test_who_has_all_he_may_have_is_told_so_without_mysql(
     # Another limit forbids three, and one is left.
     assert isinstance(refusal(run, user, 3), OrderLimitExceeded)
     assert purchase(run, user)().units
+    assert refusal(run, user).extra == {"limit": 2, "left": 0}
     checkout.order_cancel(order_id=order.pk, actor_id=user)
     assert purchase(run, user)().units, "as soon as he has given one up"
     assert in_gate(run) == (3, 0)
@@ -240,6 +242,19 @@ def test_others_of_his_group_are_served(monkeypatch: pytest.MonkeyPatch) -> None
     told, served = flash._answers(wishes)
     assert (type(told), type(served)) == (UserLimitReached, flash.FlashPlaced)
     assert in_gate(run) == (3, 0)
+
+
+def test_a_refusal_beside_ones_own_call_is_not_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The other call may find the wallet empty, and the user may have the unit after all."""
+    monkeypatch.setattr(store, "LIMIT_MS", 60_000)
+    run = gated(units=5, per_user_limit=1)
+    poor = UserFactory().pk
+    wishes = [flash.Wish(run.sale.slug, "wallet", poor, 1, "", None)] * 2
+    answers = [type(answer) for answer in flash._answers(wishes)]
+    assert answers == [InsufficientFunds, UserLimitReached]
+    assert purchase(run, poor)().units
 
 
 def test_control_where_redis_remembers_nobody_mysql_is_asked_each_time(

@@ -6,6 +6,7 @@ found out before anything is written, and the others' purchases go on.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -236,14 +237,17 @@ def _settle(offered: Offered, wishes: Sequence[Wish], answers: Sequence[Answer])
         used=[unit for unit in offered.units if unit[1] in taken],
         unused=[unit for unit in offered.units if unit[1] not in taken],
     )
-    flash_sales.gate_remember(
-        offered.run_id,
-        [
-            (wanted, Limit(answer.limit, answer.left))
-            for wanted, answer in zip(_wanted(wishes), answers, strict=False)
-            if isinstance(answer, UserLimitReached)
-        ],
-    )
+    flash_sales.gate_remember(offered.run_id, _over_limit(wishes, answers))
+
+
+def _over_limit(wishes: Sequence[Wish], answers: Sequence[Answer]) -> list[tuple[Wanted, Limit]]:
+    """Who was refused for what is committed, not for a wish of his own that may have failed."""
+    calls = Counter(wish.user_id for wish in wishes)
+    return [
+        (wanted, Limit(answer.limit, answer.left))
+        for wanted, answer in zip(_wanted(wishes), answers, strict=False)
+        if isinstance(answer, UserLimitReached) and calls[wanted.user_id] == 1
+    ]
 
 
 @transactional
