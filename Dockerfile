@@ -21,10 +21,11 @@ ENV PYTHONUNBUFFERED=1 \
     XDG_CACHE_HOME=/opt/cache
 COPY requirements.txt .
 RUN pip install --require-hashes -r requirements.txt
-# Fault tests kill servers of their own, and newman runs on Node; fetched here, so that running them
-# needs no network.
+# Fault tests kill servers of their own, newman runs on Node, the browser tests in Chromium; fetched
+# here, so that running them needs no network.
 COPY .ci .ci
-RUN mkdir /opt/cache && python .ci/servers.py fetch && python .ci/nodetools.py fetch
+RUN mkdir /opt/cache && python .ci/servers.py fetch && python .ci/nodetools.py fetch \
+ && python .ci/browser.py
 # Not root: MySQL and Django's file handling behave differently there.
 RUN useradd --create-home --uid 10001 souk && chown souk:souk /app
 USER souk
@@ -44,6 +45,7 @@ RUN apt-get update \
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DJANGO_SETTINGS_MODULE=config.settings.production \
+    PROMETHEUS_MULTIPROC_DIR=/tmp/metrics \
     MEDIA_ROOT=/data/media
 WORKDIR /app
 COPY --from=build /opt/venv /opt/venv

@@ -26,8 +26,8 @@ DOTS := while read -r line; do case "$$line" in (Collecting*) printf .;; esac; d
 
 CHECKS := check-types check-style check-django
 
-.PHONY: help run test test-fast fuzz prove bench-flash bench-leaderboard bench-stream
-.PHONY: check $(CHECKS) advisories requirements compose-test clean
+.PHONY: help run wallet test test-fast fuzz prove bench bench-flash bench-leaderboard bench-dashboard bench-stream screenshots translations
+.PHONY: check $(CHECKS) advisories requirements compose-test clean stack soak backup restore
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -37,10 +37,35 @@ help: ## list the targets
 run: .venv/.embedded ## the shop on 127.0.0.1:PORT: SQLite, own worker, Stripe sandbox; Ctrl-C ends it
 	@exec $(PY) -m config.embedded --port $(PORT)
 
+# With SMALL=1 the shape for 1 GB; STATE= keeps the data elsewhere.
+stack: .venv/.full ## production's shape as plain processes: nginx, two replicas, workers, MySQL, Redis
+	@exec $(PY) .ci/stack.py --port $(PORT) --folder $(STATE) $(if $(SMALL),--small)
+
+MINUTES ?= 60
+STATE ?= var/stack
+SMALL ?=
+
+soak: .venv/.full ## MINUTES of 30 % load on that shape, with a random fault each minute
+	@exec $(PY) .ci/soak.py --minutes $(MINUTES)
+
+BACKUPS ?= var/backups
+FILE ?=
+YES ?=
+
+backup: ## dump the database of docker compose, or of BACKUP_DATABASE_URL, into BACKUPS
+	@python3 deploy/backup.py dump $(BACKUPS)
+
+restore: ## put FILE in place of that database: make restore FILE=… YES=souk
+	@python3 deploy/backup.py restore "$(FILE)" --yes "$(YES)"
+
+wallet: .venv/.embedded ## a new wallet with coins of the mock chain, to pay at the shop of `make run`
+	@PUBLIC_URL=$${PUBLIC_URL:-http://127.0.0.1:$(PORT)} $(PY) manage.py chain_wallet
+
 # Of the tests themselves, which are not measured.
 UNBRANCHED := ignore:Unable to activate pytest branch coverage:RuntimeWarning
 
 test: .venv/.full ## everything: the checks, then all tests on real MySQL and Redis, with coverage
+	@$(PY) .ci/browser.py >/dev/null
 	@$(MAKE) check
 	@PYTHONWARNINGS="$(UNBRANCHED)" $(PY) .ci/servers.py run -- $(PY) -m slipcover -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
@@ -72,7 +97,7 @@ check: .venv/.full ## style, types, layers, bandit, migrations, system checks, A
 
 check-types:
 	$(PY) -m mypy .
-	MYPYPATH=.ci $(PY) -m mypy --strict --config-file= .ci/servers.py .ci/buy_lamp.py .ci/nodetools.py .ci/postman_check.py docker/alive.py
+	MYPYPATH=.ci $(PY) -m mypy --strict --config-file= .ci/servers.py .ci/stack.py .ci/soak.py .ci/buy_lamp.py .ci/compose_sale.py .ci/nodetools.py .ci/postman_check.py .ci/browser.py docker/alive.py deploy/backup.py
 
 check-style:
 	$(PY) -m ruff check .
@@ -105,8 +130,9 @@ fuzz: .venv/.full ## at most CASES made-up calls, about 10,000, against the whol
 	@FUZZ_CASES=$(CASES) $(PY) .ci/servers.py run -- $(PY) -m pytest tests/fuzz -n $(WORKERS) --timeout 3600 $(PYTEST_ARGS)
 
 # The longest first: the other process takes what is left of the rest.
-PROOFS := tests/services/test_ledger_machine.py tests/races tests/faults $(wildcard tests/services/test_reconcile*.py)
-PROOFS += $(patsubst %,tests/e2e/test_%.py,restore postman)
+PROOFS := tests/services/test_ledger_machine.py tests/races tests/faults tests/contracts/test_price_sandbox.py $(wildcard tests/services/test_reconcile*.py tests/services/test_crypto*.py tests/services/test_market.py)
+PROOFS += tests/services/test_market.py tests/contracts/test_price_sandbox.py
+PROOFS += $(patsubst %,tests/e2e/test_%.py,backup restore postman)
 PROOFS += $(patsubst %,tests/api/test_%.py,webhooks idempotency throttle_login login_timing)
 PROOFS += $(patsubst %,tests/api/test_%.py,query_budgets admin_pages probes size)
 
@@ -117,8 +143,11 @@ prove: .venv/.full ## races, faults and the ledger in full size (most of an hour
 ROUNDS ?= 5
 SECONDS ?= 4
 
-bench-flash: .venv/.full ## flash purchases against FOR UPDATE and an empty view, ROUNDS of SECONDS each
-	@ROUNDS=$(ROUNDS) SECONDS=$(SECONDS) $(PY) benchmarks/flash.py
+bench: .venv/.full ## all scenarios or NAME, each beside what it is measured against, ROUNDS of SECONDS each
+	@ROUNDS=$(ROUNDS) SECONDS=$(SECONDS) $(PY) -m benchmarks $(NAME)
+
+bench-flash: .venv/.full ## flash purchases against FOR UPDATE and an empty view
+	@ROUNDS=$(ROUNDS) SECONDS=$(SECONDS) $(PY) -m benchmarks flash
 
 ROWS ?= 10000000
 
@@ -128,9 +157,26 @@ bench-leaderboard: .venv/.full ## pages of a leaderboard of ROWS purchases, the 
 bench-stream: .venv/.full ## 2,000 listeners while 1,000 units sell: delay, memory, processor time
 	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest tests/faults/test_stream.py -k every_listener --timeout 600 $(PYTEST_ARGS)
 
+# What is translated: pages and letters, and not what staff see.
+TEXTS := -i '.venv/*' -i '.cache/*' -i '.ci/*' -i 'var/*' -i 'tests/*' -i 'benchmarks/*' -i 'docs/*'
+TEXTS += -i 'config/templates/admin/*' -i 'dashboards/staff/*' -i 'dashboards/templates/staff/*'
+TEXTS += -i 'payments/exports/*' -i 'payments/templates/payments/exports/*' -i 'shop/imports/*' -i 'shop/templates/*'
+
+translations: .venv/.full ## new texts into the catalogues of locale/, and compile these; with GNU gettext
+	@$(PY) manage.py makemessages --all --no-location --no-wrap --no-obsolete $(TEXTS)
+	@$(PY) manage.py compilemessages -i '.venv/*' -i '.cache/*'
+
+ORDERS ?= 1000000
+
+bench-dashboard: .venv/.full ## the dashboards at 1,000 and at ORDERS orders: p50 and their ratio
+	@ROUNDS=$(ROUNDS) ORDERS=$(ORDERS) $(PY) benchmarks/dashboard.py
+
+screenshots: .venv/.full ## the pictures of docs/images, of a shop that was just started
+	@$(PY) -m tests.e2e.screenshots
+
 requirements: $(if $(findstring .cache/uv,$(UV)),.cache/uv/bin/uv) ## compile the three hashed requirement files
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras pyproject.toml -o requirements.txt
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --extra production pyproject.toml -c requirements.txt -o requirements-production.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --extra production --extra tracing pyproject.toml -c requirements.txt -o requirements-production.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes pyproject.toml -c requirements.txt -o requirements-embedded.txt
 
 compose-test: ## with a Docker engine: the shop in containers, a lamp bought in it, the tests in containers
@@ -141,7 +187,7 @@ clean: ## remove environments and caches; the shop's own state in var/ stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Souk needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Souk needs Python 3.11 to 3.13: make PYTHON=python3.13 …")'
 	@$(PYTHON) -m venv .venv
 
 .venv/.embedded: requirements-embedded.txt | .venv/bin/python

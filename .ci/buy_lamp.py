@@ -22,17 +22,19 @@ class Shop:
         self.base = f"{base.rstrip('/')}/api/v1/"
         self.access = ""
 
-    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """The status and the JSON of an answer, whether success or refusal."""
+    def call(self, method: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
+        """The status and the JSON of an answer, whether success or refusal; `key`: idempotency."""
         request = urllib.request.Request(self.base + path, method=method)
         request.add_header("Accept", "application/json")
         if self.access:
             request.add_header("Authorization", f"Bearer {self.access}")
+        if key:
+            request.add_header("Idempotency-Key", key)
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, json.loads(answer.read() or "null")
         except urllib.error.HTTPError as refusal:
             return refusal.code, json.loads(refusal.read() or "null")

@@ -48,7 +48,7 @@ def _install(scratch: Path, folder: Path) -> None:
     scratch.mkdir()
     for name in MANIFESTS:
         shutil.copy(HERE / name, scratch)
-    print("npm ci: newman and viz, once", file=sys.stderr, flush=True)
+    print("npm ci: newman, viz, ethers and axe, once", file=sys.stderr, flush=True)
     # Node alone trusts a list of its own, and so no proxy that the machine trusts.
     argv = [*_node(), "--use-system-ca", str(node() / NPM), *NPM_CI]
     subprocess.run(argv, cwd=scratch, check=True, stdout=sys.stderr)

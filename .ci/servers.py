@@ -23,6 +23,7 @@ from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from shape import nginx
 from throwaway import debian, docker, process
 from throwaway.base import Server, Start, UnavailableError, given_version, say
 
@@ -37,32 +38,33 @@ REMEDY = {
 }
 
 
-def start_mysql(datadir: Path) -> Server:
+def start_mysql(datadir: Path, options: Sequence[str] = ()) -> Server:
     """A MySQL of one's own, data in `datadir` (an own folder; kept data are used again).
 
-    Raises UnavailableError where no real MySQL can be had.
+    `options` are more words for mysqld. Raises UnavailableError where no real MySQL can be had.
     """
-    return _mysql(durable=True)(datadir)
+    return _mysql(durable=True, options=tuple(options))(datadir)
 
 
-def start_redis(directory: Path, *, appendonly: bool = False) -> Server:
+def start_redis(directory: Path, *, appendonly: bool = False, evicts: bool = False) -> Server:
     """A Redis of one's own; with `appendonly` no answered write is lost in a kill.
 
-    Raises UnavailableError where none can be had.
+    With `evicts` it is a cache: when it is full, what was not asked for lately goes. Raises
+    UnavailableError where none can be had.
     """
-    return _redis(appendonly=appendonly)(directory)
+    return _redis(appendonly=appendonly, evicts=evicts)(directory)
 
 
-def _mysql(*, durable: bool) -> Start:
+def _mysql(*, durable: bool, options: tuple[str, ...] = ()) -> Start:
     ways = (process.mysql_on_path, docker.mysql_in_docker, debian.mysql_from_debian)
-    return _first("MySQL", [partial(way, durable=durable) for way in ways])
+    return _first("MySQL", [partial(way, durable=durable, options=options) for way in ways])
 
 
-def _redis(*, appendonly: bool = False) -> Start:
+def _redis(*, appendonly: bool = False, evicts: bool = False) -> Start:
     ways = (
-        partial(process.redis_on_path, appendonly=appendonly),
-        partial(docker.redis_in_docker, appendonly=appendonly),
-        partial(debian.redis_from_debian, appendonly=appendonly),
+        partial(process.redis_on_path, appendonly=appendonly, evicts=evicts),
+        partial(docker.redis_in_docker, appendonly=appendonly, evicts=evicts),
+        partial(debian.redis_from_debian, appendonly=appendonly, evicts=evicts),
     )
     return _first("Redis", ways)
 
@@ -145,6 +147,9 @@ def main(words: list[str]) -> int:
         if words == ["fetch"]:
             _redis()
             _mysql(durable=True)
+            nginx.program()
+            with tempfile.TemporaryDirectory() as folder:
+                debian.mysql_client(Path(folder))
             return 0
     except UnavailableError as error:
         say(str(error))

@@ -30,7 +30,7 @@ def rightmost_untrusted(peer: str, forwarded: str, trusted: Sequence[str]) -> st
     A proxy appends whom it heard the request from, so the header is read from its right end. A hop
     that is no address ends the walk at the proxy that passed it on; no address at all is UNKNOWN.
     """
-    found = _parse(peer)
+    found = parsed(peer)
     for hop in _hops(forwarded):
         if found is None or not is_trusted(found, trusted) or hop is None:
             break
@@ -45,7 +45,7 @@ def is_trusted(address: Address, trusted: Sequence[str]) -> bool:
 
 def bucket(address: str) -> str:
     """What counts as one caller: an IPv4 address, or the /64 of an IPv6 address."""
-    found = _parse(address)
+    found = parsed(address)
     if isinstance(found, IPv6Address):
         return str(IPv6Network((found, IPV6_PREFIX), strict=False))
     return str(found or UNKNOWN)
@@ -53,7 +53,7 @@ def bucket(address: str) -> str:
 
 def _hops(forwarded: str) -> Iterator[Address | None]:
     for hop in reversed(forwarded.rsplit(",", MAX_HOPS)[-MAX_HOPS:] if forwarded else []):
-        yield _parse(_without_port(hop.strip()))
+        yield parsed(_without_port(hop.strip()))
 
 
 def _without_port(hop: str) -> str:
@@ -63,7 +63,8 @@ def _without_port(hop: str) -> str:
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
-def _parse(text: str) -> Address | None:
+def parsed(text: str) -> Address | None:
+    """The address that a text is, an IPv4 one where it only poses as IPv6; else None."""
     try:
         found = ip_address(text.partition("%")[0])
     except ValueError:

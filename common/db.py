@@ -14,6 +14,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from django.db import Error, OperationalError, connection, connections, transaction
 
+from common import metrics
 from common.errors import Busy
 
 P = ParamSpec("P")
@@ -55,7 +56,9 @@ def transactional(func: Callable[P, R]) -> Callable[P, R]:
             except OperationalError as error:
                 if not is_retryable(error):
                     raise
+                metrics.DEADLOCKS.inc()
                 _pause(attempt)
+        metrics.GIVEN_UP.inc()
         raise Busy(retry_after=1)
 
     return wrapper

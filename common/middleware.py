@@ -3,12 +3,16 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
+from csp.utils import build_policy
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
-from common import context, errors
+from common import context, errors, metrics, tracing
 from common.api import problems
 from common.api.parsers import MAX_BODY
 
@@ -17,7 +21,7 @@ MAX_UPLOAD: Final = 20 * 1024 * 1024
 FILES: Final = ("/static/", "/media/")
 METHODS: Final = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 # Asked every few seconds by machines.
-PROBES: Final = {"/livez", "/readyz"}
+PROBES: Final = {"/livez", "/readyz", "/metrics"}
 
 logger = logging.getLogger("souk.request")
 
@@ -31,8 +35,9 @@ def request_id(get_response: GetResponse) -> GetResponse:
         identifier = context.new_request_id(request.headers.get("X-Request-ID"))
         token, started = context.request_id.set(identifier), time.monotonic()
         try:
-            response = get_response(request)
-            _log(request, response.status_code, time.monotonic() - started)
+            with tracing.span("request", method=_method(request)):
+                response = get_response(request)
+            _tell(request, response.status_code, time.monotonic() - started)
         finally:
             context.request_id.reset(token)
         response["X-Request-ID"] = identifier
@@ -41,15 +46,22 @@ def request_id(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-def _log(request: HttpRequest, status: int, seconds: float) -> None:
+def _method(request: HttpRequest) -> str:
+    return str(request.method) if request.method in METHODS else "other"
+
+
+def _tell(request: HttpRequest, status: int, seconds: float) -> None:
+    """A line in the log, and one more in the metrics."""
     # The route, not the path: ids and whatever else a caller writes into a path stay out.
     match = request.resolver_match
+    route, method = f"/{match.route}" if match else "none", _method(request)
+    metrics.REQUESTS.labels(method, route, status).observe(seconds)
     logger.log(
         logging.DEBUG if request.path in PROBES else logging.INFO,
         "request",
         extra={
-            "method": request.method if request.method in METHODS else "other",
-            "route": f"/{match.route}" if match else "none",
+            "method": method,
+            "route": route,
             "status": status,
             "duration_ms": round(seconds * 1000, 1),
             "user": _user_uid(request),
@@ -90,3 +102,32 @@ def no_store(get_response: GetResponse) -> GetResponse:
         return response
 
     return middleware
+
+
+class ContentSecurity(CSPMiddleware):
+    """django-csp, but with the policy of most answers made once: all that use no nonce and ask for
+    nothing of their own have the same, and to write it takes longer than to read a session.
+    """
+
+    _made: tuple[dict[str, Any], str] | None = None
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        asked = any(name.startswith("_csp_") for name in (*vars(request), *vars(response)))
+        if asked or HEADER in response or not self._is_all():
+            return super().process_response(request, response)
+        response[HEADER] = self._policy()
+        return response
+
+    def _is_all(self) -> bool:
+        """Whether the settings ask for one policy of all paths, and for nothing else."""
+        more = settings.DEBUG or hasattr(settings, "CONTENT_SECURITY_POLICY_REPORT_ONLY")
+        return not more and settings.CONTENT_SECURITY_POLICY.keys() == {"DIRECTIVES"}
+
+    def _policy(self) -> str:
+        # By identity: tests put other settings in its place.
+        directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+        if self._made is None or self._made[0] is not directives:
+            self._made = directives, build_policy()
+        return self._made[1]

@@ -9,7 +9,22 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Final
 
-DECIMALS: Final[dict[str, int]] = {"USD": 2}
+# Digits after the point that the shop keeps of each currency: every amount of it that is stored is
+# in units of the last one, so that a number here is never changed.
+DECIMALS: Final[dict[str, int]] = {
+    "USD": 2,
+    "ABAN": 8,
+    "ADA": 6,
+    "BTC": 8,
+    "DOGE": 8,
+    "ETH": 18,
+    "LTC": 8,
+    "POL": 18,
+    "SOL": 9,
+    "USDC": 6,
+    "USDT": 6,
+    "XRP": 6,
+}
 
 HALF_UP: Final = ROUND_HALF_UP
 UP: Final = ROUND_CEILING
@@ -19,6 +34,11 @@ DOWN: Final = ROUND_DOWN
 def round_units(value: Decimal, rounding: str = HALF_UP) -> int:
     """Round a decimal number of units to whole units; every rounding of money goes through here."""
     return int(value.to_integral_value(rounding=rounding))
+
+
+def ratio_up(numerator: int, denominator: int) -> int:
+    """A fraction of two whole numbers, rounded up to a whole one; exact at any length."""
+    return -(-numerator // denominator)
 
 
 def to_minor(amount: Decimal, currency: str) -> int:

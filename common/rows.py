@@ -7,11 +7,14 @@ Columns that are left out get the database's own default.
 import functools
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, models
 
 from common.fields import BaseUnitsField
+
+Adapt = Callable[[Any], Any]
 
 
 def insert(
@@ -20,23 +23,15 @@ def insert(
     """INSERT all rows; `columns` are fields by name, foreign keys by their column (`order_id`)."""
     if not rows:
         return
-    fields = [_field(model, name) for name in columns]
-    one = f"({', '.join(['%s'] * len(fields))})"
-    sql = (
-        f"INSERT INTO {_quoted(model._meta.db_table)} "  # noqa: S608  # nosec B608  # names are our own
-        f"({', '.join(_quoted(field.column) for field in fields)}) "
-        f"VALUES {', '.join([one] * len(rows))}"
-    )
-    found = [(place, _adapter(field)) for place, field in enumerate(fields)]
-    adapted = [(place, adapt) for place, adapt in found if adapt is not None]
+    shape = _shape(model, tuple(columns), connection.vendor)
     values: list[Any] = []
     for row in rows:
         start = len(values)
         values += row
-        for place, adapt in adapted:
+        for place, adapt in shape.adapted:
             values[start + place] = adapt(values[start + place])
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(shape.insert + ", ".join([shape.row] * len(rows)), values)
 
 
 def change(
@@ -50,18 +45,18 @@ def change(
     `where` (a column and its value) must hold for a row to be changed.
     """
     keys = sorted(next(iter(values.values())))
-    sets, parameters = [], []
-    for name, by_key in values.items():
-        field = _field(model, name)
-        adapt = _adapter(field)
-        cases = " ".join(["WHEN %s THEN %s"] * len(keys))
-        sets.append(f"{_quoted(field.column)} = CASE {_pk(model)} {cases} END")
+    shape = _shape(model, tuple(values), connection.vendor)
+    adapted, sets, parameters = dict(shape.adapted), [], []
+    cases = " ".join(["WHEN %s THEN %s"] * len(keys))
+    for place, (name, by_key) in enumerate(zip(shape.names, values.values(), strict=True)):
+        adapt = adapted.get(place)
+        sets.append(f"{name} = CASE {shape.key} {cases} END")
         for key in keys:
             parameters += [key, adapt(by_key[key]) if adapt else by_key[key]]
     condition, more = _condition(model, where)
     sql = (
-        f"UPDATE {_quoted(model._meta.db_table)} SET {', '.join(sets)} "  # noqa: S608  # nosec B608  # names are our own
-        f"WHERE {_pk(model)} IN ({', '.join(['%s'] * len(keys))}){condition}"
+        f"UPDATE {shape.table} SET {', '.join(sets)} "  # noqa: S608  # nosec B608  # names are our own
+        f"WHERE {shape.key} IN ({', '.join(['%s'] * len(keys))}){condition}"
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, [*parameters, *keys, *more])
@@ -70,8 +65,47 @@ def change(
 
 def keys_by(model: type[models.Model], column: str, values: Collection[Any]) -> dict[Any, int]:
     """Primary keys by the value of a unique column: MySQL tells of a multi-row INSERT only one."""
-    found = model._default_manager.filter(**{f"{column}__in": values})
-    return dict(found.order_by().values_list(column, "pk"))
+    shape = _shape(model, (column,), connection.vendor)
+    adapt = dict(shape.adapted).get(0)
+    asked = {adapt(value) if adapt else value: value for value in values}
+    sql = (
+        f"SELECT {shape.names[0]}, {shape.key} FROM {shape.table} "  # noqa: S608  # nosec B608  # names are our own
+        f"WHERE {shape.names[0]} IN ({', '.join(['%s'] * len(asked))})"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, list(asked))
+        return {asked[value]: key for value, key in cursor.fetchall()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Some columns of a table, and what their values need; all names are quoted."""
+
+    table: str
+    key: str
+    names: tuple[str, ...]
+    adapted: tuple[tuple[int, Adapt], ...]
+
+    @property
+    def insert(self) -> str:
+        return f"INSERT INTO {self.table} ({', '.join(self.names)}) VALUES "  # noqa: S608  # nosec B608  # names are our own
+
+    @property
+    def row(self) -> str:
+        return f"({', '.join(['%s'] * len(self.names))})"
+
+
+# Looked up for each statement it would take as long as to write a row.
+@functools.cache
+def _shape(model: type[models.Model], columns: tuple[str, ...], _vendor: str) -> _Shape:
+    fields = [_field(model, name) for name in columns]
+    found = [(place, _adapter(field)) for place, field in enumerate(fields)]
+    return _Shape(
+        _quoted(model._meta.db_table),
+        _pk(model),
+        tuple(_quoted(field.column) for field in fields),
+        tuple((place, adapt) for place, adapt in found if adapt is not None),
+    )
 
 
 def _condition(model: type[models.Model], where: tuple[str, Any] | None) -> tuple[str, list[Any]]:
@@ -93,7 +127,7 @@ def _quoted(name: str) -> str:
     return connection.ops.quote_name(name)
 
 
-def _adapter(field: Any) -> Callable[[Any], Any] | None:
+def _adapter(field: Any) -> Adapt | None:
     """What makes of a value of this field one that the driver takes; None where it does already.
 
     The fields' own way takes longer than all the rest of a row.
@@ -104,7 +138,7 @@ def _adapter(field: Any) -> Callable[[Any], Any] | None:
         return json.dumps
     if isinstance(field, models.DateTimeField):
         # Rows that are written together share their moments.
-        return functools.cache(lambda value: field.get_db_prep_save(value, connection))
+        return functools.lru_cache(64)(lambda value: field.get_db_prep_save(value, connection))
     if isinstance(field, BaseUnitsField) and connection.vendor != "mysql":
         return lambda value: field.get_db_prep_save(value, connection)
     return None

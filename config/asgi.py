@@ -7,6 +7,8 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.embedded")
 django.setup()
 
-from shop.flash_sales.live.asgi import application  # noqa: E402  # its imports need the settings
+# The imports need the settings.
+from payments.market.live.asgi import PRICES  # noqa: E402
+from shop.flash_sales.live.asgi import STOCK, Streams  # noqa: E402
 
-__all__ = ["application"]
+application = Streams([STOCK, PRICES])

@@ -17,6 +17,7 @@ from payments.intake import services as intake
 from payments.intake.models import Payment, PaymentEvent
 from payments.notices.services import notices_skip
 from payments.stripe import services as stripe
+from shop.catalogue.models import PriceChange
 from shop.inventory.models import StockHold, StockMovement
 from shop.orders.models import Order, OrderEvent, OrderLine
 
@@ -92,6 +93,7 @@ def customer_ensure(customer: Customer, *, buys: bool) -> bool:
     if not buys:
         return True
     for days_ago, basket in customer.orders:
+        _age_prices(basket, days_ago)
         _buy(user.pk, basket, days_ago)
     if customer.refunded:
         _give_back(user.pk, customer.refunded)
@@ -105,6 +107,17 @@ def _buy(user_id: int, basket: Basket, days_ago: int) -> None:
     payment = stripe.payment_confirm(payment_id=placed.payment.pk, payment_method="pm_card_visa")
     stripe.intent_sync(payment_id=payment.pk)
     _backdate(placed.order.pk, clock.now() - timedelta(days=days_ago))
+
+
+def _age_prices(basket: Basket, days_ago: int) -> None:
+    """A first price is older than what was bought at it; one that was changed stays as it is."""
+    moment = clock.now() - timedelta(days=days_ago + 1)
+    for slug in basket:
+        prices = list(PriceChange.objects.filter(product__slug=slug)[:2])
+        if len(prices) == 1:
+            # Its own manager changes nothing.
+            first: QuerySet[PriceChange] = QuerySet(model=PriceChange)
+            first.filter(pk=prices[0].pk, changed_at__gt=moment).update(changed_at=moment)
 
 
 def _backdate(order_id: int, moment: datetime) -> None:

@@ -1,6 +1,7 @@
 """`make run`: the whole shop in one process, with no server beside it.
 
-Web server, Celery worker, beat and the Stripe sandbox are threads; state is in `var/`.
+Web server, Celery worker, beat, and the sandboxes of Stripe and of the exchange venue are threads;
+state is in `var/`.
 """
 
 import argparse
@@ -25,6 +26,9 @@ def main() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.embedded"
     os.environ.setdefault("PUBLIC_URL", f"http://{HOST}:{port}")
     os.environ.setdefault("STRIPE_SANDBOX_PORT", str(_free_port(near=port + 1)))
+    # Above the other one's, which nobody listens at yet.
+    above = int(os.environ["STRIPE_SANDBOX_PORT"]) + 1
+    os.environ.setdefault("EXCHANGE_VENUE_PORT", str(_free_port(near=above)))
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     import django  # noqa: PLC0415  # the settings read the environment set above
@@ -59,12 +63,27 @@ def _free_port(*, near: int) -> int:
 
 
 _at_interrupt: list[Callable[[], None]] = []
+_while_it_serves: list[Callable[[], None]] = []
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    if _while_it_serves:
+        stops = [_while_it_serves.pop() for _ in tuple(_while_it_serves)]
+        threading.Thread(target=_wind_down, args=(stops,), daemon=True).start()
+        return
     for close in _at_interrupt:
         close()
     raise KeyboardInterrupt
+
+
+def _wind_down(stops: list[Callable[[], None]]) -> None:
+    """Tasks may be asking the chain of this very server, which has to answer until they end."""
+    try:
+        print("\nStopping.", flush=True)
+        for stop in stops:
+            stop()
+    finally:
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def _serve(port: int, started: float) -> None:
@@ -74,54 +93,64 @@ def _serve(port: int, started: float) -> None:
     from waitress.server import create_server  # noqa: PLC0415
 
     from config.wsgi import application  # noqa: PLC0415
+    from payments.market.live import inline as prices  # noqa: PLC0415
     from shop.flash_sales.live import inline  # noqa: PLC0415
 
     call_command("migrate", verbosity=0)
-    sandbox = _start_sandbox(port) if settings.STRIPE_SANDBOX else None
+    sandboxes = _start_sandboxes(port)
     call_command("seed_demo")
     stop_worker = _start_worker()
     threads = THREADS + settings.STREAM_INLINE
     server = create_server(application, host=HOST, port=port, threads=threads, ident="souk")
     _announce(port, time.monotonic() - started)
     # The server waits for its threads before it ends, and those of streams wait for events.
-    _at_interrupt.append(inline.loop.close)
+    _at_interrupt.extend((inline.loop.close, prices.close))
+    _while_it_serves.append(stop_worker)
     try:
         server.run()
     except KeyboardInterrupt:
         pass
     finally:
-        print("\nStopping.", flush=True)
         server.close()
-        stop_worker()
-        if sandbox is not None:
+        for sandbox in sandboxes:
             sandbox.stop()
 
 
-def _start_sandbox(port: int) -> Any:
+def _start_sandboxes(port: int) -> list[Any]:
+    """Those of the outside world that nothing of one's own takes the place of."""
     from django.conf import settings  # noqa: PLC0415
 
     from payments.sandbox.stripe import StripeSandbox  # noqa: PLC0415
+    from payments.sandbox.venue import VenueSandbox  # noqa: PLC0415
 
-    sandbox = StripeSandbox(
-        settings.STATE_DIR / "stripe.sqlite3",
-        webhook_url=f"http://{HOST}:{port}/webhooks/stripe/",
-        webhook_secret=settings.STRIPE_WEBHOOK_SECRETS[0],
-        host=HOST,
-        port=settings.STRIPE_SANDBOX_PORT,
-    )
-    sandbox.start()
-    return sandbox
+    sandboxes: list[Any] = []
+    if settings.STRIPE_SANDBOX:
+        stripe = StripeSandbox(
+            settings.STATE_DIR / "stripe.sqlite3",
+            webhook_url=f"http://{HOST}:{port}/webhooks/stripe/",
+            webhook_secret=settings.STRIPE_WEBHOOK_SECRETS[0],
+            host=HOST,
+            port=settings.STRIPE_SANDBOX_PORT,
+        )
+        sandboxes.append(stripe)
+    if settings.EXCHANGE_VENUE_SANDBOX:
+        path = settings.STATE_DIR / "venue.sqlite3"
+        sandboxes.append(VenueSandbox(path, HOST, settings.EXCHANGE_VENUE_PORT))
+    for sandbox in sandboxes:
+        sandbox.start()
+    return sandboxes
 
 
 def _start_worker() -> Any:
     """A Celery worker and beat as threads: the in-memory broker belongs to this process."""
     from celery.beat import EmbeddedService, Scheduler  # noqa: PLC0415
+    from django.conf import settings  # noqa: PLC0415
 
     from config.celery import app  # noqa: PLC0415
 
     app.conf.broker_pool_limit = None
     worker = app.WorkController(
-        pool="threads", concurrency=4, queues="background,payments", loglevel="WARNING"
+        pool="threads", concurrency=4, queues=",".join(settings.QUEUES), loglevel="WARNING"
     )
     # Any: the stubs do not know that `thread=True` makes it a thread, not a process.
     beat: Any = EmbeddedService(app, thread=True, scheduler_cls=Scheduler)
@@ -142,6 +171,7 @@ def _announce(port: int, seconds: float) -> None:
         f"""
 Souk runs at {url} (started in {seconds:.1f} s; Ctrl-C ends it)
 
+  shop       {url}/
   products   {url}/api/v1/products/
   API docs   {url}/api/docs/   {url}/api/redoc/
   admin      {url}/admin/

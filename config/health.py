@@ -1,7 +1,8 @@
-"""Probes that check what they say, and the words at `/`."""
+"""Probes that check what they say."""
 
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -9,21 +10,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from common.db import isolation_is_right
-
-
-@require_safe
-def welcome(request: HttpRequest) -> JsonResponse:
-    """Where to go from here."""
-    links = {
-        "products": "/api/v1/products/",
-        "schema": "/api/schema/",
-        "docs": "/api/docs/",
-        "redoc": "/api/redoc/",
-        "admin": "/admin/",
-    }
-    return JsonResponse(
-        {"name": "Souk", **{k: request.build_absolute_uri(v) for k, v in links.items()}}
-    )
+from config.metrics import rounds
 
 
 @require_safe
@@ -34,10 +21,15 @@ def livez(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Database, isolation level and migrations decide; the cache is reported and never fails it."""
+    """Database, isolation level and migrations decide; the rest is told and never fails it.
+
+    `queues` says for each how many seconds ago the last pulse that came out of it was sent; null
+    where none has. A web server without workers still takes orders.
+    """
     checks = _database()
     ready = all(checks.values())
     checks["cache"] = _cache()
+    checks["queues"] = {queue: rounds.age(queue) for queue in settings.QUEUES}
     body = {"status": "ok" if ready else "unavailable", "checks": checks}
     return JsonResponse(body, status=200 if ready else 503)
 

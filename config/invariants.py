@@ -12,7 +12,15 @@ from django.db.models import Case, F, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce, Now
 
 from common.outbox import selectors as outbox
-from config import flash_invariants, ledger_invariants
+from config import (
+    coin_invariants,
+    exchange_invariants,
+    flash_invariants,
+    ledger_invariants,
+    statistics_invariants,
+)
+from payments.exports.models import Export
+from payments.exports.rules import Status as ExportStatus
 from payments.intake.models import Payment, PaymentEvent, Refund
 from payments.intake.rules import RefundStatus, Status
 from shop.inventory.models import Stock, StockHold, StockMovement
@@ -157,6 +165,13 @@ def nothing_is_overdue() -> Iterator[str]:
         yield f"8 outbox {message.pk} ({message.task}): over 60 s late"
 
 
+def whole_exports_have_their_pieces() -> Iterator[str]:
+    done = Export.objects.filter(status=ExportStatus.DONE, expires_at__gt=Now())
+    for export in done.annotate(n=Coalesce(Sum("parts__rows"), 0), b=Sum("parts__size")):
+        if (export.n, export.b) != (export.rows_done, export.size):
+            yield f"10 export {export.uid}: {export.n} of {export.rows_done} rows are kept"
+
+
 def _sum_by(rows: QuerySet[Any], key: str, column: str) -> Iterator[tuple[int, int]]:
     grouped = rows.values_list(key).annotate(n=Sum(column))
     return iter(grouped.order_by(key))
@@ -176,6 +191,10 @@ CHECKS: Final[tuple[Check, ...]] = (
     paid_orders_have_money,
     at_most_one_open_payment,
     nothing_is_overdue,
+    whole_exports_have_their_pieces,
     *flash_invariants.CHECKS,
     *ledger_invariants.CHECKS,
+    *coin_invariants.CHECKS,
+    *exchange_invariants.CHECKS,
+    *statistics_invariants.CHECKS,
 )

@@ -12,10 +12,10 @@ from accounts.ledger.selectors import house_balances
 from common.fields import sums
 from payments.intake.models import Dispute, Payment, Refund
 from payments.intake.rules import (
+    WITHHELD,
     Destination,
     DisputeStatus,
     Method,
-    Reason,
     RefundStatus,
     Source,
     Status,
@@ -78,7 +78,8 @@ def _expected(currency: str) -> dict[str, int]:
     """Debits less credits of the house's accounts, from what payments, orders and refunds say."""
     refunds = Refund.objects.filter(currency=currency, status=RefundStatus.SUCCEEDED)
     return {
-        Kind.STRIPE_CLEARING: _at_stripe(currency, refunds),
+        Kind.STRIPE_CLEARING: _outside(Method.STRIPE, currency, refunds),
+        Kind.CHAIN_CLEARING: _outside(Method.CRYPTO, currency, refunds),
         Kind.SALES: -_total(Order.objects.filter(currency=currency, status__in=BOUGHT), "total"),
         Kind.REFUNDS: _total(refunds.filter(source=Source.SALE)),
         Kind.UNAPPLIED: -_unapplied(currency),
@@ -86,16 +87,17 @@ def _expected(currency: str) -> dict[str, int]:
     }
 
 
-def _at_stripe(currency: str, refunds: QuerySet[Refund]) -> int:
-    payments = Payment.objects.filter(currency=currency, method=Method.STRIPE)
-    gone = refunds.filter(payment__method=Method.STRIPE, destination=Destination.ORIGINAL)
+def _outside(method: Method, currency: str, refunds: QuerySet[Refund]) -> int:
+    payments = Payment.objects.filter(currency=currency, method=method)
+    gone = refunds.filter(payment__method=method, destination=Destination.ORIGINAL)
     away = _disputes(currency, DisputeStatus.OPEN, DisputeStatus.LOST)
+    away = away.filter(payment__method=method)
     return _total(payments, "captured") - _total(gone) - _total(away)
 
 
 def _unapplied(currency: str) -> int:
     """Money in review, and what is on its way back from payments that have their money."""
-    waits = Q(status=Status.REVIEW) & ~Q(reason=Reason.DISPUTED)
+    waits = Q(status=Status.REVIEW) & ~Q(reason__in=WITHHELD)
     review = Payment.objects.filter(waits, currency=currency)
     pending = Refund.objects.filter(
         currency=currency, status=RefundStatus.PENDING, source=Source.UNAPPLIED

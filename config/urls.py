@@ -5,6 +5,8 @@ from csp.decorators import csp_replace
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.i18n import set_language
 from django.views.static import serve
 from drf_spectacular.views import (
     SpectacularAPIView,
@@ -15,6 +17,8 @@ from drf_spectacular.views import (
 from accounts import urls as accounts
 from common import urls as common
 from config import health
+from config.metrics import views as metrics
+from dashboards import urls as dashboards
 from payments import urls as payments
 from shop import urls as shop
 
@@ -23,7 +27,19 @@ api: list[URLPattern | URLResolver] = [
     *accounts.public,
     *shop.public,
     *payments.public,
-    path("admin/", include([*accounts.staff, *shop.staff, *payments.staff, *common.staff])),
+    *dashboards.public_api,
+    path(
+        "admin/",
+        include(
+            [
+                *accounts.staff,
+                *shop.staff,
+                *payments.staff,
+                *dashboards.staff_api,
+                *common.staff,
+            ]
+        ),
+    ),
 ]
 
 swagger = SpectacularSwaggerSplitView.as_view(url_name="schema")
@@ -33,12 +49,20 @@ redoc = csp_replace({"style-src": [SELF, UNSAFE_INLINE], "worker-src": ["blob:"]
 )
 
 urlpatterns = [
-    path("", health.welcome),
     path("livez", health.livez),
     path("readyz", health.readyz),
+    path("metrics", metrics.show),
+    # Before the admin's own, which answers whatever is below its address.
+    path("admin/", include([*shop.back, *payments.back])),
+    path("admin/dashboard/", include(dashboards.staff_pages)),
     path("admin/", admin.site.urls),
     path("account/", include(accounts.pages)),
+    # No token, so that pages need no cookie: somebody else's form changes a language at worst.
+    path("language/", csrf_exempt(set_language), name="set-language"),
+    *dashboards.pages,
+    path("pay/", include(payments.pages)),
     path("api/v1/", include(api)),
+    path("api/", include(payments.assigned)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", swagger),
     path("swagger/", swagger),
@@ -48,6 +72,8 @@ urlpatterns = [
     # Uploaded pictures, re-encoded by us; a proxy in front may serve the folder itself.
     path("media/<path:path>", serve, {"document_root": settings.MEDIA_ROOT}),
 ]
+if settings.MOCK_CHAIN:
+    urlpatterns += payments.mock_chain
 
 handler400 = "common.api.errors.bad_request"
 handler403 = "common.api.errors.forbidden"

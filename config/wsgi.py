@@ -8,5 +8,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.embedded")
 _django = get_wsgi_application()
 
 from config.rush import guard  # noqa: E402  # the models below it need the apps to be loaded
+from config.window import window  # noqa: E402
 
-application = guard(_django)
+application = guard(window(_django))

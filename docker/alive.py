@@ -1,6 +1,6 @@
 """Health checks of the containers; 0 is healthy.
 
-    python docker/alive.py web|stream|worker|beat|sandbox
+    python docker/alive.py web|stream|worker|beat|sandbox|venue
 
 Each asks for the work to be done, not for a process to exist, and none loads Django, which would
 cost a second of processor time at every check.
@@ -13,8 +13,6 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-
-from celery import Celery
 
 # Beat writes its schedule every three minutes.
 BEAT_SILENCE_SECONDS = 600
@@ -32,6 +30,9 @@ def answers(url: str) -> bool:
 
 def worker_replies() -> bool:
     """The worker of this container answers a ping through the broker."""
+    # The web's check, every few seconds, must not pay for this.
+    from celery import Celery  # noqa: PLC0415
+
     broker = os.environ.get("CELERY_BROKER_URL") or os.environ["REDIS_URL"]
     control = Celery(broker=broker).control
     return bool(control.ping(destination=[f"celery@{socket.gethostname()}"], timeout=4))
@@ -46,6 +47,7 @@ CHECKS = {
     "web": lambda: answers("http://127.0.0.1:8000/readyz"),
     "stream": lambda: answers("http://127.0.0.1:8001/livez"),
     "sandbox": lambda: answers("http://127.0.0.1:12111/healthz"),
+    "venue": lambda: answers("http://127.0.0.1:12113/healthz"),
     "worker": worker_replies,
     "beat": beat_writes,
 }

@@ -3,8 +3,17 @@
 from shop.catalogue.models import Category, PriceChange, Product
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
 from shop.flash_schedules.models import FlashOccurrence, FlashSchedule
+from shop.imports.models import ProductImport
 from shop.inventory.models import Stock, StockHold, StockMovement
 from shop.orders.models import Order, OrderEvent, OrderLine
+from shop.statistics.models import (
+    OrdersDay,
+    OrdersHour,
+    RunSales,
+    SalesDay,
+    SalesHour,
+    SalesMark,
+)
 
 __all__ = [
     "Category",
@@ -17,8 +26,15 @@ __all__ = [
     "Order",
     "OrderEvent",
     "OrderLine",
+    "OrdersDay",
+    "OrdersHour",
     "PriceChange",
     "Product",
+    "ProductImport",
+    "RunSales",
+    "SalesDay",
+    "SalesHour",
+    "SalesMark",
     "Stock",
     "StockHold",
     "StockMovement",

@@ -1,6 +1,5 @@
 """What `shop` asks of the apps above it, as Protocols that they fill at start-up."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -14,24 +13,24 @@ class TokenPriceUnavailable(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class TokenPrice:
-    """An amount in a token's own unit (ETH, not wei), and where its rate comes from."""
-
-    token: str
-    amount: Decimal
-    rate: Decimal
-    source: str
-    as_of: datetime
-    expires_at: datetime
-    stale: bool
-
-
 class TokenQuote(Protocol):
-    """One rate, good for a whole page of products."""
+    """One rate, good for a whole page of products, and where it comes from."""
 
-    def price(self, amount: int) -> TokenPrice:
-        """What `amount` minor units of the quote's currency are in the token."""
+    @property
+    def token(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def rate(self) -> Decimal: ...
+    @property
+    def as_of(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def stale(self) -> bool: ...
+
+    def amount(self, minor: int) -> str:
+        """What minor units of the quote's currency are in the token (ETH, not wei), rounded up."""
         ...
 
 

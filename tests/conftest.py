@@ -22,10 +22,11 @@ from payments.sandbox.stripe import StripeSandbox
 from payments.stripe.port import StripeGateway
 from shop.flash_sales.live import store as live
 from tests.databases import django_db_setup, migrated, shared_folder
+from tests.factories.exchange import _venue, venue
 from tests.factories.users import StaffFactory, UserFactory, client_for
 from tests.sizes import PROVE
 
-__all__ = ["django_db_setup", "migrated", "shared_folder"]
+__all__ = ["_venue", "django_db_setup", "migrated", "shared_folder", "venue"]
 
 SECRET = "whsec_tests"
 SLOW = ("tests/e2e/", "tests/faults/", "tests/races/")
@@ -92,8 +93,11 @@ def _stripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeSandbox]
 
 
 @pytest.fixture
-def sandbox(_stripe: StripeSandbox, settings: Any) -> Iterator[StripeSandbox]:
-    """Stripe's stand-in over real HTTP; its events wait until a test delivers them."""
+def sandbox(_stripe: StripeSandbox, venue: Any, settings: Any) -> Iterator[StripeSandbox]:
+    """Stripe's stand-in over real HTTP, and the exchange venue's beside it.
+
+    Stripe's events wait until a test delivers them.
+    """
     settings.STRIPE_API_BASE = _stripe.url
     _stripe.clear_faults()
     _stripe.take_events(include_delayed=True)

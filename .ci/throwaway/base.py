@@ -33,9 +33,17 @@ QUICK = (
 )
 
 
-def mysql_settings(*, durable: bool) -> tuple[str, ...]:
-    """What mysqld is started with, in a container and outside."""
-    return (*MYSQL_SETTINGS, *(DURABLE if durable else QUICK))
+def mysql_settings(*, durable: bool, options: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What mysqld is started with, in a container and outside; `options` come last, and win."""
+    return (*MYSQL_SETTINGS, *(DURABLE if durable else QUICK), *options)
+
+
+def redis_settings(*, appendonly: bool, evicts: bool) -> tuple[str, ...]:
+    """The same of Redis: by default a full one refuses writes, and loses none."""
+    limit = ("--maxmemory", "64mb") if evicts else ()
+    policy = "allkeys-lru" if evicts else "noeviction"
+    kept = ("--appendonly", "yes" if appendonly else "no", "--appendfsync", "always")
+    return ("--save", "", *limit, "--maxmemory-policy", policy, *kept)
 
 
 class UnavailableError(Exception):

@@ -7,6 +7,7 @@ it was built for, out of the same folder.
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -19,11 +20,11 @@ from throwaway.process import Program
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # Perl, adduser and the like are for the packages' installation scripts, which never run here.
-NEEDED = re.compile(r"(lib|zlib|mysql|redis)")
+NEEDED = re.compile(r"(lib|zlib|mysql|redis|nginx)")
 MIRROR = re.compile(r"https?://\S+/debian(?:/\d{8}T\d{6}Z)?/?$")
 
 
-def mysql_from_debian(*, durable: bool) -> Start:
+def mysql_from_debian(*, durable: bool, options: tuple[str, ...] = ()) -> Start:
     """Start mysqld of Debian's unstable suite."""
     root = unpacked("mysql-server-core", "sid")
     flags = (
@@ -32,14 +33,35 @@ def mysql_from_debian(*, durable: bool) -> Start:
         f"--plugin-dir={root / 'usr/lib/mysql/plugin'}",
     )
     program = Program(_loaded(root, "usr/sbin/mysqld"), flags)
-    return partial(process.start_mysql, program, durable=durable)
+    return partial(process.start_mysql, program, durable=durable, options=options)
 
 
-def redis_from_debian(*, appendonly: bool = False) -> Start:
+def redis_from_debian(*, appendonly: bool = False, evicts: bool = False) -> Start:
     """Start redis-server of this machine's own suite."""
     suite = platform.freedesktop_os_release().get("VERSION_CODENAME", "stable")
     program = Program(_loaded(unpacked("redis-server", suite), "usr/bin/redis-server"))
-    return partial(process.start_redis, program, appendonly=appendonly)
+    return partial(process.start_redis, program, appendonly=appendonly, evicts=evicts)
+
+
+def mysql_client(folder: Path) -> Path:
+    """A folder with mysqldump and mysql of MySQL's own, for a PATH; `folder` may be it."""
+    if is_mysqls_own(shutil.which("mysqldump")):
+        return Path(str(shutil.which("mysqldump"))).parent
+    root = unpacked("mysql-client-core", "sid")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("mysqldump", "mysql"):
+        words = " ".join(map(shlex.quote, _loaded(root, f"usr/bin/{name}")))
+        (folder / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def is_mysqls_own(program: str | None) -> bool:
+    """Debian gives MariaDB's programs the same names."""
+    if program is None:
+        return False
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    return told.returncode == 0 and "MariaDB" not in told.stdout
 
 
 def unpacked(package: str, suite: str) -> Path:

@@ -16,6 +16,7 @@ from throwaway.base import (
     free_port,
     mysql_settings,
     mysql_version,
+    redis_settings,
     redis_version,
     say,
     wait_for,
@@ -93,21 +94,23 @@ def _ready(image: str) -> None:
         _docker("pull", "--quiet", image, timeout=300)
 
 
-def mysql_in_docker(*, durable: bool) -> Start:
+def mysql_in_docker(*, durable: bool, options: tuple[str, ...] = ()) -> Start:
     """Start MySQL as a container; its data live in the container, not in the directory."""
     _ready(MYSQL_IMAGE)
-    return partial(start_mysql, durable=durable)
+    return partial(start_mysql, durable=durable, options=options)
 
 
-def redis_in_docker(*, appendonly: bool = False) -> Start:
+def redis_in_docker(*, appendonly: bool = False, evicts: bool = False) -> Start:
     """Start Redis as a container; its data live in the container, not in the directory."""
     _ready(REDIS_IMAGE)
-    return partial(start_redis, appendonly=appendonly)
+    return partial(start_redis, appendonly=appendonly, evicts=evicts)
 
 
-def start_mysql(directory: Path, *, durable: bool) -> ContainerServer:
+def start_mysql(
+    directory: Path, *, durable: bool, options: tuple[str, ...] = ()
+) -> ContainerServer:
     port, password = free_port(), secrets.token_hex(12)
-    settings = mysql_settings(durable=durable)
+    settings = mysql_settings(durable=durable, options=options)
     environment = {"MYSQL_ROOT_PASSWORD": password, "MYSQL_DATABASE": DATABASE}
     name = _run(MYSQL_IMAGE, f"{HOST}:{port}:3306", environment, settings)
     url = f"mysql://root:{password}@{HOST}:{port}/{DATABASE}"
@@ -116,11 +119,12 @@ def start_mysql(directory: Path, *, durable: bool) -> ContainerServer:
     return server
 
 
-def start_redis(directory: Path, *, appendonly: bool = False) -> ContainerServer:
+def start_redis(
+    directory: Path, *, appendonly: bool = False, evicts: bool = False
+) -> ContainerServer:
     port = free_port()
-    settings = ("--save", "", "--maxmemory-policy", "noeviction", "--appendfsync", "always")
-    durable = ("--appendonly", "yes" if appendonly else "no")
-    name = _run(REDIS_IMAGE, f"{HOST}:{port}:6379", {}, (*settings, *durable))
+    settings = redis_settings(appendonly=appendonly, evicts=evicts)
+    name = _run(REDIS_IMAGE, f"{HOST}:{port}:6379", {}, settings)
     server = ContainerServer(name, f"redis://{HOST}:{port}/0", partial(redis_version, HOST, port))
     server.wait()
     return server

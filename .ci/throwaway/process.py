@@ -20,6 +20,7 @@ from throwaway.base import (
     free_port,
     mysql_settings,
     mysql_version,
+    redis_settings,
     redis_version,
     wait_for,
 )
@@ -116,7 +117,7 @@ def _as_root() -> tuple[str, ...]:
     return ("--user=root",) if os.geteuid() == 0 else ()
 
 
-def mysql_on_path(*, durable: bool) -> Start:
+def mysql_on_path(*, durable: bool, options: tuple[str, ...] = ()) -> Start:
     """Start with the machine's own mysqld."""
     found = shutil.which("mysqld")
     if not found:
@@ -124,18 +125,20 @@ def mysql_on_path(*, durable: bool) -> Start:
     answer = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
     version = answer.stdout.partition("Ver ")[2].strip() or answer.stderr.strip() or "unknown"
     check_mysql(version)
-    return partial(start_mysql, Program((found,)), durable=durable)
+    return partial(start_mysql, Program((found,)), durable=durable, options=options)
 
 
-def redis_on_path(*, appendonly: bool = False) -> Start:
+def redis_on_path(*, appendonly: bool = False, evicts: bool = False) -> Start:
     """Start with the machine's own redis-server."""
     found = shutil.which("redis-server")
     if not found:
         raise UnavailableError("no redis-server on the PATH")
-    return partial(start_redis, Program((found,)), appendonly=appendonly)
+    return partial(start_redis, Program((found,)), appendonly=appendonly, evicts=evicts)
 
 
-def start_mysql(program: Program, directory: Path, *, durable: bool) -> ProcessServer:
+def start_mysql(
+    program: Program, directory: Path, *, durable: bool, options: tuple[str, ...] = ()
+) -> ProcessServer:
     """A MySQL with its data in `directory`; data that are there already are kept."""
     directory.mkdir(parents=True, exist_ok=True)
     data, log, password = directory / "data", directory / "mysqld.log", secrets.token_hex(12)
@@ -146,7 +149,6 @@ def start_mysql(program: Program, directory: Path, *, durable: bool) -> ProcessS
     port = free_port()
     argv = (
         *base,
-        *mysql_settings(durable=durable),
         f"--port={port}",
         f"--bind-address={HOST}",
         "--skip-name-resolve",
@@ -156,6 +158,7 @@ def start_mysql(program: Program, directory: Path, *, durable: bool) -> ProcessS
         "--secure-file-priv=NULL",
         "--innodb-buffer-pool-size=256M",
         f"--init-file={_accounts(directory, password)}",
+        *mysql_settings(durable=durable, options=options),
     )
     url = f"mysql://root:{password}@{HOST}:{port}/{DATABASE}"
     server = ProcessServer(argv, url, log, partial(mysql_version, HOST, port))
@@ -184,16 +187,17 @@ def _accounts(directory: Path, password: str) -> Path:
     return path
 
 
-def start_redis(program: Program, directory: Path, *, appendonly: bool = False) -> ProcessServer:
+def start_redis(
+    program: Program, directory: Path, *, appendonly: bool = False, evicts: bool = False
+) -> ProcessServer:
     """A Redis in `directory`; with `appendonly` it keeps every write across a kill."""
     directory.mkdir(parents=True, exist_ok=True)
     port, log = free_port(), directory / "redis.log"
     argv = (
         *program.argv,
         *program.flags,
-        *("--port", str(port), "--bind", HOST, "--dir", str(directory), "--save", ""),
-        *("--maxmemory-policy", "noeviction"),
-        *("--appendonly", "yes" if appendonly else "no", "--appendfsync", "always"),
+        *("--port", str(port), "--bind", HOST, "--dir", str(directory)),
+        *redis_settings(appendonly=appendonly, evicts=evicts),
     )
     url = f"redis://{HOST}:{port}/0"
     server = ProcessServer(argv, url, log, partial(redis_version, HOST, port))

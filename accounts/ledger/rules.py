@@ -27,6 +27,8 @@ class Kind(StrEnum):
     FEES = "fees"
     LOSSES = "losses"
     DUST = "dust"
+    # Coins the house has bought beside its customers'.
+    INVENTORY = "inventory"
 
 
 class HoldStatus(StrEnum):

@@ -36,11 +36,13 @@ def overdue_hold_ids(*, limit: int) -> list[int]:
 
 
 def balances_of(user_id: int) -> list[dict[str, Any]]:
-    """`{currency, available, held}` of each currency the customer has ever held, and of USD."""
+    """`{currency, available, held}` of USD, and of each currency the customer has ever held."""
     rows = Account.objects.filter(owner_id=user_id).order_by("currency")
     found = [
         {"currency": row.currency, "available": row.available, "held": row.held} for row in rows
     ]
+    # Who has read the first as dollars goes on doing so when there are coins.
+    found.sort(key=lambda row: row["currency"] != HOME_CURRENCY)
     if all(row["currency"] != HOME_CURRENCY for row in found):
         found.insert(0, {"currency": HOME_CURRENCY, "available": 0, "held": 0})
     return found

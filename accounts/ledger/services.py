@@ -53,6 +53,13 @@ def _accounts(refs: list[AccountRef]) -> dict[str, Account]:
     return found
 
 
+@transactional
+def wallets_lock(*, refs: Iterable[AccountRef]) -> None:
+    """Open and lock the accounts of several customers at once, for a transaction that moves
+    money of all of them one by one: locked one by one, two such transactions would deadlock."""
+    _accounts(list(refs))
+
+
 def _read(refs: list[AccountRef], owned: list[AccountRef]) -> dict[str, Account]:
     found = selectors.house_accounts([ref.key for ref in refs if ref not in owned])
     if owned:

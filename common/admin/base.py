@@ -39,12 +39,17 @@ class ReadOnlyAdmin(ModelAdmin):
 
     forms: tuple[type[ServiceForm], ...] = ()
     add_form: type[ServiceForm] | None = None
+    # Columns of other tables that a link may filter the list by, beside those of `list_filter`.
+    linked_by: tuple[str, ...] = ()
     change_form_template = "admin/souk/change_form.html"
     # Histories are long: counting all rows of a filtered list costs more than the list.
     show_full_result_count = False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields or super().get_readonly_fields(request, obj)
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        return lookup in self.linked_by or super().lookup_allowed(lookup, value, request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.add_form is not None and super().has_add_permission(request)

@@ -13,16 +13,22 @@ from common.idempotency.services import Claim, Replay
 
 Handler = Callable[..., Response]
 Render = Callable[[Request, str], Any]
+Sent = Callable[[Request], Any]
 
 STORED_REFUSALS: Final = {402, 409, 422}
 
 
-def idempotent(render: Render) -> Callable[[Handler], Handler]:
+def _data(request: Request) -> Any:
+    return request.data
+
+
+def idempotent(render: Render, *, sent: Sent = _data) -> Callable[[Handler], Handler]:
     """Make a POST handler honour Idempotency-Key.
 
     The handler's service must call `idempotency.services.bind(ref, status=…)` in its transaction;
     `render(request, ref)` gives the body for that object again. A 2xx answer that bound nothing is
-    a programming error and raises RuntimeError.
+    a programming error and raises RuntimeError. `sent` is what another call with the key must have
+    sent as well; of a multipart body the framework itself would compare no more than file names.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -34,7 +40,7 @@ def idempotent(render: Render) -> Callable[[Handler], Handler]:
             # Keys belong to users; views that take keys deny everybody else before this.
             user_id = cast(int, request.user.pk)
             begun = services.begin(
-                user_id=user_id, route=f"POST {request.path}", key=key, body=request.data
+                user_id=user_id, route=f"POST {request.path}", key=key, body=sent(request)
             )
             if isinstance(begun, Replay):
                 return _replay(begun, request, render)

@@ -35,23 +35,23 @@ def record(
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """An act of the house's own, in the request that caused it."""
+    """An act of the house's own, or of `actor_id`, in the request that caused it."""
 
     action: str
     target: str
     data: Mapping[str, Any]
     request_id: str
+    actor_id: int | None = None
 
 
 def record_many(acts: Sequence[Act]) -> None:
-    """`record` of several requests' acts in one statement."""
+    """`record` of several acts in one statement for each thousand."""
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("acts were audited outside a transaction")
-    rows.insert(
-        AuditEntry,
-        ("actor_id", "action", "target", "data", "request_id"),
-        [(None, act.action, act.target, dict(act.data), act.request_id) for act in acts],
-    )
+    made = [(act.actor_id, act.action, act.target, dict(act.data), act.request_id) for act in acts]
+    columns = ("actor_id", "action", "target", "data", "request_id")
+    for start in range(0, len(made), BATCH):
+        rows.insert(AuditEntry, columns, made[start : start + BATCH])
 
 
 def changes_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:

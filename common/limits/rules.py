@@ -9,7 +9,7 @@ MONEY: Final = "money"
 HOOKS: Final = "hooks"
 
 # A probe that is refused would have its process ended by whoever asks.
-PROBES: Final = {"/livez", "/readyz"}
+PROBES: Final = {"/livez", "/readyz", "/metrics"}
 _SAFE: Final = {"GET", "HEAD", "OPTIONS"}
 
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from django.conf import settings
@@ -12,13 +12,17 @@ from redis.exceptions import RedisError
 
 # One script: a process that died between INCR and PEXPIRE would leave a counter for ever.
 COUNT: Final = """
-local used = redis.call('INCR', KEYS[1])
-local left = redis.call('PTTL', KEYS[1])
-if left < 0 then
-    redis.call('PEXPIRE', KEYS[1], ARGV[1])
-    left = tonumber(ARGV[1])
+local found = {}
+for i, key in ipairs(KEYS) do
+    local used = redis.call('INCR', key)
+    local left = redis.call('PTTL', key)
+    if left < 0 then
+        redis.call('PEXPIRE', key, ARGV[i])
+        left = tonumber(ARGV[i])
+    end
+    found[i] = {used, left}
 end
-return {used, left}
+return found
 """
 
 MAX_COUNTERS: Final = 20_000
@@ -60,9 +64,10 @@ def count(key: str, window: float) -> tuple[int, float, bool]:
         # One process is all there is: its own counters see every request.
         return *local.count(key, window), True
     try:
-        return *_in_redis(key, window), True
+        [counted] = count_shared([(f"limit:{key}", window)])
     except (RedisError, OSError):
         return *local.count(key, window), False
+    return *counted, True
 
 
 def is_shared() -> bool:
@@ -70,7 +75,13 @@ def is_shared() -> bool:
     return str(settings.CACHES["default"]["BACKEND"]).startswith("django_redis.")
 
 
-def _in_redis(key: str, window: float) -> tuple[int, float]:
+def count_shared(counters: Sequence[tuple[str, float]]) -> list[tuple[int, float]]:
+    """Count one in each `(key, window)`, in one call; how many there are, and the seconds left.
+
+    Raises RedisError or OSError.
+    """
     redis: Any = get_redis_connection("default")
-    used, left = redis.eval(COUNT, 1, cache.make_key(f"limit:{key}"), int(window * 1000))
-    return int(used), left / 1000
+    keys = [cache.make_key(key) for key, _ in counters]
+    windows = [int(window * 1000) for _, window in counters]
+    found = redis.eval(COUNT, len(keys), *keys, *windows)
+    return [(int(used), left / 1000) for used, left in found]

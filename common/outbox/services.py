@@ -11,21 +11,27 @@ from typing import Any, Final
 
 from celery import current_app
 from celery.exceptions import NotRegistered
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from kombu.exceptions import OperationalError
 
 from common import context, rows
 from common.db import after_commit, transactional
+from common.outbox import broker
 from common.outbox.models import OutboxMessage
 
 logger = logging.getLogger(__name__)
 
 # Longer than the slowest provider call with its retries; a message runs again after that.
 LEASE: Final = timedelta(seconds=30)
-# A message that the broker has had for this long without a claim is sent again.
+# A message that the broker has had for this long without a claim is sent again,
 RESEND_AFTER: Final = timedelta(seconds=10)
+# unless its queue is longer than this: it most likely waits there, and copies of everything that
+# waits, every few seconds, would make the queue grow for as long as the sweep runs.
+BACKED_UP: Final = 100
+# One of those that was lost all the same is sent again after this long.
+RESEND_LATEST: Final = timedelta(minutes=5)
 MAX_DELAY_SECONDS: Final = 300
 SWEEP_BATCH: Final = 500
 RETENTION: Final = timedelta(days=7)
@@ -81,12 +87,8 @@ def send(message_id: int, task: str, payload: dict[str, Any]) -> None:
         call.apply_async(
             kwargs={**payload, "outbox_id": message_id}, ignore_result=True, retry=False
         )
-    except _broker_errors() as error:
+    except broker.errors() as error:
         logger.warning("outbox.not_sent", extra={"task": task, "error": type(error).__name__})
-
-
-def _broker_errors() -> tuple[type[BaseException], ...]:
-    return (OSError, OperationalError, *current_app.connection().connection_errors)
 
 
 def claim(message_id: int) -> OutboxMessage | None:
@@ -113,16 +115,24 @@ def postpone(message: OutboxMessage, error: BaseException) -> None:
 
 def sweep() -> int:
     """Send every due message that the broker does not have, or has lost; returns how many."""
-    messages = _take_due()
+    messages = _take_due(_backed_up())
     for message in messages:
         send(message.pk, message.task, message.payload)
     return len(messages)
 
 
+def _backed_up() -> list[str]:
+    """Tasks whose queue is long."""
+    found = broker.lengths(settings.QUEUES)
+    long = {queue for queue, length in found.items() if length > BACKED_UP}
+    return [name for name in current_app.tasks if broker.queue_of(name) in long] if long else []
+
+
 @transactional
-def _take_due() -> list[OutboxMessage]:
+def _take_due(backed_up: Sequence[str]) -> list[OutboxMessage]:
+    lost = Q(sent_at__lte=Now() - RESEND_AFTER) & ~Q(task__in=backed_up)
     due = OutboxMessage.objects.filter(
-        Q(sent_at=None) | Q(sent_at__lte=Now() - RESEND_AFTER),
+        Q(sent_at=None) | lost | Q(sent_at__lte=Now() - RESEND_LATEST),
         done_at=None,
         next_attempt_at__lte=Now(),
     ).order_by("next_attempt_at", "pk")

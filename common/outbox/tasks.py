@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Task, shared_task
 
-from common import context
+from common import context, metrics, tracing
 from common.outbox import services
 from common.outbox.errors import TryLater
 
@@ -32,7 +32,8 @@ class OutboxTask(Task):  # type: ignore[type-arg]  # generic in the stubs only
         token = context.request_id.set(message.request_id)
         started, outcome = time.monotonic(), "failed"
         try:
-            result = self.run(*args, **kwargs)
+            with tracing.span(f"task {self.name}", attempt=message.attempts):
+                result = self.run(*args, **kwargs)
         except TryLater as error:
             services.postpone(message, error)
             outcome = "postponed"
@@ -46,6 +47,7 @@ class OutboxTask(Task):  # type: ignore[type-arg]  # generic in the stubs only
             return result
         finally:
             seconds = time.monotonic() - started
+            metrics.TASKS.labels(self.name, outcome).observe(seconds)
             facts = {"task": self.name, "outcome": outcome, "attempt": message.attempts}
             logger.info("task", extra={**facts, "duration_ms": round(seconds * 1000, 1)})
             context.request_id.reset(token)

@@ -7,6 +7,13 @@ from typing import Any
 import environ
 from csp.constants import NONCE, NONE, SELF
 
+from config.settings.chain import *  # noqa: F403
+from config.settings.exchange import *  # noqa: F403
+from config.settings.market import *  # noqa: F403
+from config.settings.operations import *  # noqa: F403
+from config.settings.operations import PULSES
+from config.settings.servers import *  # noqa: F403
+
 env = environ.Env()
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -41,13 +48,14 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "common.middleware.request_id",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "common.middleware.ContentSecurity",
     "common.middleware.no_store",
     "common.middleware.body_limit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "common.api.throttles.AddressLimit",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "common.languages.PageLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -58,7 +66,6 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "config" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -71,6 +78,12 @@ TEMPLATES = [
 ]
 
 LANGUAGE_CODE = "en-us"
+# Of the pages (common/languages.py); each but English has a catalogue in locale/.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
@@ -133,15 +146,21 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         for name, text in (
             ("accounts", "Register, sign in, refresh, sign out."),
             ("catalogue", "What is for sale; anybody may look."),
+            ("market", "What coins cost, and how that has changed."),
             ("flash sales", "So many units at one price: live stock, purchases, leaderboard."),
             ("orders", "Place, pay another way, cancel."),
             ("payments", "How an order is being paid."),
             ("purchases", "What the caller has bought, and in figures."),
+            ("exchange", "Coins for the wallet's money, settled in batches."),
             ("wallet", "What the caller has with the shop, and every movement of it."),
+            ("staff: figures", "Revenue, orders, products, and what needs a hand."),
             ("staff: catalogue", "Products, prices, pictures, stock."),
             ("staff: flash sales", "Sales, their runs and schedules, and who is let through."),
             ("staff: orders", "All orders, and their delivery."),
             ("staff: payments", "All payments, and refunds."),
+            ("staff: exchange", "Batches of exchange orders, and what the venue says of them."),
+            ("staff: market", "Price providers, and what is left of their budgets."),
+            ("staff: exports", "CSV files of orders, payments, goods, people and the ledger."),
             ("staff: ledger", "Debits and credits of the whole shop."),
             ("staff: audit", "What staff did, and where money went."),
         )
@@ -174,6 +193,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "PaymentMethod": "payments.intake.serializers.METHODS",
         "FlashRunStatus": "shop.flash_sales.serializers.STATUSES",
         "WebhookEventState": "payments.stripe.serializers.STATES",
+        "ExchangeOrderStatus": "payments.exchange.serializers.STATUSES",
+        "ExchangeBatchState": "payments.exchange.serializers.BATCH_STATES",
+        "ExchangeAttemptState": "payments.exchange.serializers.ATTEMPT_STATES",
+        "ExportKind": "payments.exports.serializers.KINDS",
+        "ExportStatus": "payments.exports.serializers.STATUSES",
         "FlashOccurrenceState": "shop.flash_schedules.serializers.OCCURRENCE_STATES",
     },
 }
@@ -263,6 +287,12 @@ STREAM_MAX_PER_ADDRESS = env.int("STREAM_MAX_PER_ADDRESS", default=200)
 STREAM_INLINE = 2
 # For how long somebody whom a waiting room has admitted may buy.
 WAITING_ROOM_SECONDS = env.int("WAITING_ROOM_SECONDS", default=10 * 60)
+# How long a page of the catalogue is shown again as it is, in each process; 0 makes it every time.
+SHELF_SECONDS = env.float("SHELF_SECONDS", default=1.0)
+# Rows of one CSV file of products, which is taken as a whole.
+PRODUCT_IMPORT_MAX_ROWS = env.int("PRODUCT_IMPORT_MAX_ROWS", default=10_000)
+# How long the file of an export can be fetched.
+EXPORT_KEEP_SECONDS = env.int("EXPORT_KEEP_SECONDS", default=24 * 3600)
 LOW_STOCK_THRESHOLD = env.int("LOW_STOCK_THRESHOLD", default=5)
 
 STRIPE_API_VERSION = "2026-10-28.endive"
@@ -273,12 +303,6 @@ STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRET", default=[])
 STRIPE_API_BASE = "https://api.stripe.com"
 STRIPE_TIMEOUT_SECONDS = env.float("STRIPE_TIMEOUT_SECONDS", default=8.0)
 
-CELERY_TASK_DEFAULT_QUEUE = "background"
-CELERY_TASK_ROUTES = {
-    # First: a mail server that hangs must not keep payments waiting.
-    "payments.notices.*": {"queue": "background"},
-    "payments.*": {"queue": "payments"},
-}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
@@ -295,10 +319,20 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "orders-expire": {"task": "payments.checkout.expire_overdue", "schedule": 5.0},
     "flash-sweep": {"task": "shop.flash_sales.sweep", "schedule": 2.0},
     "flash-plan": {"task": "shop.flash_schedules.plan", "schedule": 30.0},
+    "sales-count": {"task": "shop.statistics.count", "schedule": 20.0},
+    "methods-count": {"task": "payments.statistics.count", "schedule": 20.0},
     "stripe-poll": {"task": "payments.stripe.poll", "schedule": 15.0},
     "stripe-reconcile": {"task": "payments.stripe.reconcile", "schedule": 3600.0},
+    "exchange-sweep": {"task": "payments.exchange.sweep", "schedule": 5.0},
+    "exchange-reconcile": {"task": "payments.exchange.reconcile", "schedule": 3600.0},
+    # Looks whether MARKET_TICK_SECONDS have passed since anybody fetched.
+    "market-tick": {"task": "payments.market.tick", "schedule": 15.0},
+    "market-forget": {"task": "payments.market.forget", "schedule": 3600.0},
+    "exports-forget": {"task": "payments.exports.forget", "schedule": 600.0},
+    "imports-forget": {"task": "shop.imports.forget", "schedule": 3600.0},
     "audit-seal": {"task": "common.audit.seal", "schedule": 60.0},
     "invariants": {"task": "config.check_invariants", "schedule": 900.0},
+    **PULSES,
 }
 
 LOGGING: dict[str, Any] = {
@@ -351,49 +385,3 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "frame-ancestors": [NONE],
     }
 }
-
-
-# Seconds; 0 is no limit. Reading takes longer than innodb_lock_wait_timeout below, or a wait for a
-# lock would be taken for a lost server.
-MYSQL_CONNECT_TIMEOUT = env.int("MYSQL_CONNECT_TIMEOUT", default=5)
-MYSQL_READ_TIMEOUT = env.int("MYSQL_READ_TIMEOUT", default=30)
-MYSQL_WRITE_TIMEOUT = env.int("MYSQL_WRITE_TIMEOUT", default=30)
-
-
-def mysql(url: str) -> dict[str, Any]:
-    """A DATABASES entry for MySQL from a URL, with the isolation level the locks rely on."""
-    options = {
-        "charset": "utf8mb4",
-        # REPEATABLE READ loses updates on MySQL; Now() must be UTC whatever the server's zone.
-        "isolation_level": "read committed",
-        "init_command": "SET SESSION time_zone='+00:00', sql_mode='STRICT_TRANS_TABLES,"
-        "NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
-        "innodb_lock_wait_timeout=10",
-        # Without these a server that falls silent holds a thread for ever.
-        "connect_timeout": MYSQL_CONNECT_TIMEOUT,
-        "read_timeout": MYSQL_READ_TIMEOUT,
-        "write_timeout": MYSQL_WRITE_TIMEOUT,
-    }
-    return {
-        **env.db_url_config(url),
-        "ENGINE": "django.db.backends.mysql",
-        "OPTIONS": options,
-        "CONN_MAX_AGE": 600,
-        "CONN_HEALTH_CHECKS": True,
-    }
-
-
-def redis_cache(url: str) -> dict[str, Any]:
-    """A CACHES entry for Redis; an answer from a cache that is down counts as a miss."""
-    return {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": url,
-        "OPTIONS": {
-            "SOCKET_CONNECT_TIMEOUT": 1,
-            "SOCKET_TIMEOUT": 1,
-            # Without these every call of a request waits the second for a Redis that is silent.
-            "CONNECTION_POOL_CLASS": "common.cache.store.Pool",
-            "REDIS_CLIENT_CLASS": "common.cache.store.Client",
-            "IGNORE_EXCEPTIONS": True,
-        },
-    }

@@ -4,13 +4,25 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.base import *  # noqa: F403
 from config.settings.base import (
+    CELERY_BEAT_SCHEDULE,
     PUBLIC_URL,
     STRIPE_SECRET_KEY,
     STRIPE_WEBHOOK_SECRETS,
     env,
-    mysql,
-    redis_cache,
 )
+from config.settings.chain import (
+    CHAIN_CONTRACTS,
+    CHAIN_HOT_KEY,
+    CHAIN_RPC_URL,
+    CHAIN_XPUB,
+    MINING,
+    MOCK_CONTRACTS,
+    MOCK_HOT_KEY,
+    MOCK_XPUB,
+    WATCHING,
+)
+from config.settings.market import MARKET_PROVIDERS
+from config.settings.servers import mysql, redis_cache, replica
 
 _MIN_LENGTH = 50
 _MIN_SYMBOLS = 10
@@ -42,7 +54,17 @@ if JWT_SIGNING_KEY == SECRET_KEY:
 
 # Migrations run as another database user: the application's own may not change tables.
 DATABASES = {"default": mysql(_required("DATABASE_URL"))}
+# For reads that may be a moment old (common/replicas.py); both need GTIDs.
+DATABASE_REPLICA_URL = env.str("DATABASE_REPLICA_URL", default="")
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = replica(DATABASE_REPLICA_URL)
+    DATABASE_ROUTERS = ["common.replicas.Router"]
+# Locks, sessions, gates and queues live in the first Redis, which evicts nothing. What may be lost
+# at any time can have another one, that evicts what was not asked for lately.
 CACHES = {"default": redis_cache(_required("REDIS_URL"))}
+CACHE_REDIS_URL = env.str("CACHE_REDIS_URL", default="")
+if CACHE_REDIS_URL:
+    CACHES["volatile"] = redis_cache(CACHE_REDIS_URL)
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=env.str("REDIS_URL"))
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 120,
@@ -67,15 +89,42 @@ if not STRIPE_WEBHOOK_SECRETS:
 if not STRIPE_SANDBOX and any("try_out" in secret for secret in STRIPE_WEBHOOK_SECRETS):
     raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRET is the public one of docker-compose.yml.")
 
+# Made-up prices take money for goods: only where they are named, and never beside a real provider.
+MARKET_SIMULATED = env.bool("MARKET_SIMULATED", default=False)
+if MARKET_PROVIDERS == ["simulated"] and not MARKET_SIMULATED:
+    MARKET_PROVIDERS = []
+if "simulated" in MARKET_PROVIDERS and not MARKET_SIMULATED:
+    raise ImproperlyConfigured(
+        "MARKET_PROVIDERS has simulated prices; MARKET_SIMULATED is not set."
+    )
+
+# It gives coins to whoever asks: it exists here only where it is named, and reached by its address.
+MOCK_CHAIN = env.bool("MOCK_CHAIN", default=False)
+if MOCK_CHAIN:
+    if not CHAIN_RPC_URL:
+        raise ImproperlyConfigured("CHAIN_RPC_URL is not set: MOCK_CHAIN needs its own address.")
+    CHAIN_XPUB = CHAIN_XPUB or MOCK_XPUB
+    CHAIN_CONTRACTS = MOCK_CONTRACTS
+    CELERY_BEAT_SCHEDULE |= MINING
+elif CHAIN_XPUB == MOCK_XPUB:
+    raise ImproperlyConfigured("CHAIN_XPUB is the mock chain's, whose private keys everybody has.")
+if not MOCK_CHAIN and CHAIN_HOT_KEY == MOCK_HOT_KEY:
+    raise ImproperlyConfigured("CHAIN_HOT_KEY is the public one of docker-compose.yml.")
+if CHAIN_XPUB and not CHAIN_RPC_URL:
+    raise ImproperlyConfigured("CHAIN_RPC_URL is not set: without a node no coins are seen.")
+if CHAIN_XPUB:
+    CELERY_BEAT_SCHEDULE |= WATCHING
+
 DEMO_ALLOWED = env.bool("DEMO_ALLOWED", default=False)
 
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 # Probes come from inside, over plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = SECURE_SSL_REDIRECT
 CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
+LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True

@@ -14,6 +14,7 @@ from common.api.permissions import IsStaff
 from common.api.serializers import StrictSerializer
 from common.api.views import ApiView
 from common.errors import InvalidTransition
+from common.replicas import may_lag
 from payments.checkout import selectors, services
 from payments.checkout.serializers import (
     DepositIn,
@@ -25,13 +26,16 @@ from payments.checkout.serializers import (
     SummaryOut,
     bought_body,
 )
+from payments.crypto.errors import AddressRefused
 from payments.intake import selectors as intake
 from payments.intake.api import payment_body
 from payments.intake.errors import MethodUnavailable
 from payments.intake.rules import Method
 from payments.intake.serializers import PaymentOut
+from payments.market.errors import RateUnavailable
 from payments.risk.errors import NewAccountLimit, TooManyFromAddress, TooManyPurchases
 from payments.risk.services import purchase_screened
+from shop.catalogue.errors import UnknownToken
 from shop.flash_sales import selectors as flash_sales
 from shop.flash_sales.errors import (
     OrderLimitExceeded,
@@ -47,6 +51,9 @@ from shop.orders import services as order_services
 from shop.orders.errors import PriceChanged, TotalTooLarge, UnknownProducts
 from shop.orders.rules import sum_quantities
 from shop.orders.serializers import OrderQuery, StaffOrderQuery
+
+# Of payments with coins.
+COINS = (UnknownToken, AddressRefused, RateUnavailable)
 
 
 def _order_body(order: Any) -> Any:
@@ -105,6 +112,7 @@ class OrderList(ApiView):
             OutOfStock,
             PriceChanged,
             InsufficientFunds,
+            *COINS,
         ),
         keyed=True,
         request=OrderIn,
@@ -117,8 +125,8 @@ class OrderList(ApiView):
         placed = services.order_place(
             user_id=principal(request).pk,
             quantities=sum_quantities(lines),
-            method=body["payment"]["method"],
             expected_total=body.get("expected_total"),
+            **body["payment"],
         )
         return Response(_own_order(request, placed.order.number), status=201)
 
@@ -150,7 +158,7 @@ class OrderPayments(ApiView):
     @operation(
         "Pay an open order another way",
         answers={201: PaymentOut},
-        refusals=(MethodUnavailable, InvalidTransition, InsufficientFunds),
+        refusals=(MethodUnavailable, InvalidTransition, InsufficientFunds, *COINS),
         keyed=True,
         request=PayIn,
         tags=["orders"],
@@ -159,7 +167,7 @@ class OrderPayments(ApiView):
     def post(self, request: Request, number: str) -> Response:
         body = self.body(request, PayIn)
         order_id = orders.order_id(number, user_id=principal(request).pk)
-        payment = services.payment_change(order_id=order_id, method=body["method"])
+        payment = services.payment_change(order_id=order_id, **body)
         return Response(_own_payment(request, str(payment.uid)), status=201)
 
 
@@ -181,6 +189,7 @@ class FlashPurchases(ApiView):
             TooManyPurchases,
             TooManyFromAddress,
             NewAccountLimit,
+            *COINS,
         ),
         keyed=True,
         request=FlashPurchaseIn,
@@ -195,8 +204,8 @@ class FlashPurchases(ApiView):
                 user_id=user_id,
                 slug=slug,
                 quantity=body["quantity"],
-                method=method,
                 ticket=body.get("ticket"),
+                **body["payment"],
             )
         return Response(_bought(request, bought), status=201)
 
@@ -205,7 +214,7 @@ class Deposits(ApiView):
     @operation(
         "Pay into the caller's wallet",
         answers={201: PaymentOut},
-        refusals=(MethodUnavailable,),
+        refusals=(MethodUnavailable, *COINS),
         keyed=True,
         request=DepositIn,
         tags=["wallet"],
@@ -215,9 +224,9 @@ class Deposits(ApiView):
         body = self.body(request, DepositIn)
         payment = services.deposit_open(
             user_id=principal(request).pk,
-            method=body["payment"]["method"],
             amount=body["amount"],
             currency=body["currency"],
+            **body["payment"],
         )
         return Response(_own_payment(request, str(payment.uid)), status=201)
 
@@ -228,6 +237,7 @@ class PurchaseSummary(ApiView):
         answers={200: SummaryOut},
         tags=["purchases"],
     )
+    @may_lag
     def get(self, request: Request) -> Response:
         return Response(SummaryOut(selectors.summary(principal(request).pk)).data)
 

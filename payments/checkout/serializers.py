@@ -17,7 +17,7 @@ from common.moments import moment_text
 from common.money import to_text
 from payments.checkout.services import FlashPlaced
 from payments.intake.rules import Method
-from payments.intake.serializers import METHODS, PaymentOut
+from payments.intake.serializers import METHODS, PaymentOut, page_of
 from shop.flash_sales.models import FlashPurchase
 from shop.flash_sales.rules import MAX_ALLOCATION
 from shop.flash_sales.waiting.serializers import MOST_TICKET
@@ -34,21 +34,27 @@ class LineIn(StrictSerializer):
 
 
 class PayIn(StrictSerializer):
-    """`token` goes with `crypto`."""
+    """`token` and `refund_address` go with `crypto`; without a token it is ETH.
+
+    `refund_address` is where coins go that are late or too few; without it they go into the wallet.
+    """
 
     example: ClassVar = {"method": "stripe"}
 
     default_error_messages = {
         "token_without_crypto": "A token goes with crypto.",  # nosec B105  # a message
+        "refund_address_without_crypto": "An address for refunds goes with crypto.",
     }
 
     method = serializers.ChoiceField(METHODS)
     token = StrictCharField(max_length=16, required=False)
+    refund_address = StrictCharField(max_length=42, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "token" in attrs and attrs["method"] != Method.CRYPTO:
-            message = self.error_messages["token_without_crypto"]
-            raise serializers.ValidationError({"token": message}, code="token_without_crypto")
+        for name in ("token", "refund_address"):
+            if name in attrs and attrs["method"] != Method.CRYPTO:
+                code = f"{name}_without_crypto"
+                raise serializers.ValidationError({name: self.error_messages[code]}, code=code)
         return attrs
 
 
@@ -65,8 +71,8 @@ class OrderIn(StrictSerializer):
     expected_total = MoneyField(required=False)
 
 
-class DepositMethodIn(StrictSerializer):
-    example: ClassVar = {"method": "stripe"}
+class DepositMethodIn(PayIn):
+    """As for an order, but not out of the wallet."""
 
     method = serializers.ChoiceField([name for name in METHODS if name != Method.WALLET])
 
@@ -174,7 +180,9 @@ def bought_body(bought: FlashPlaced) -> dict[str, Any]:
             "captured_amount": to_text(payment.captured, payment.currency),
             "refunded_amount": nothing,
             "last_error": None,
+            "page": page_of(payment),
             "stripe": None,
+            "crypto": None,
         },
         "run": run.number,
         "units": bought.units,

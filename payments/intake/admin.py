@@ -71,6 +71,7 @@ class PaymentAdmin(ReadOnlyAdmin):
     list_filter = ("status", "method", "reason", "created_at")
     list_select_related = ("order", "user")
     date_hierarchy = "created_at"
+    linked_by = ("events__kind__exact", "order__paid_at__gte", "order__paid_at__lt")
     search_fields = ("=uid", "order__number", "user__email", "user__username")
     ordering = ("-pk",)
     fields = (
@@ -157,6 +158,7 @@ class RefundAdmin(ReadOnlyAdmin):
         "actor",
         "created_at",
     )
+    linked_by = ("payment__method__exact",)
     list_filter = ("status", "restock", "destination", "created_at")
     list_select_related = ("payment__order", "actor")
     date_hierarchy = "created_at"
@@ -170,6 +172,7 @@ class RefundAdmin(ReadOnlyAdmin):
         "shown_amount",
         "restock",
         "destination",
+        "to_address",
         "reason",
         "failure",
         "actor",

@@ -16,6 +16,7 @@ from common.api.views import ApiView
 from common.errors import InvalidTransition
 from payments.intake import selectors, services
 from payments.intake.errors import (
+    AddressInvalid,
     DestinationInvalid,
     NotUsable,
     RefundExceedsCaptured,
@@ -99,6 +100,7 @@ class StaffRefunds(ApiView):
         refusals=(
             RefundLinesInvalid,
             DestinationInvalid,
+            AddressInvalid,
             RefundExceedsCaptured,
             InvalidTransition,
             InsufficientFunds,
@@ -117,6 +119,7 @@ class StaffRefunds(ApiView):
             lines=sum_quantities(chosen),
             restock=body["restock"],
             destination=Destination(body["destination"]),
+            to_address=body.get("to_address", ""),
             reason=body["reason"],
             actor_id=principal(request).pk,
         )
@@ -133,7 +136,13 @@ class StaffResolve(ApiView):
     @operation(
         "End a payment's review: take the money for its order, or give it back",
         answers={200: PaymentOut},
-        refusals=(DestinationInvalid, NotUsable, InvalidTransition, RefundExceedsCaptured),
+        refusals=(
+            DestinationInvalid,
+            AddressInvalid,
+            NotUsable,
+            InvalidTransition,
+            RefundExceedsCaptured,
+        ),
         keyed=True,
         request=ResolveIn,
         tags=["staff: payments"],
@@ -145,6 +154,7 @@ class StaffResolve(ApiView):
             payment_id=selectors.payment_by_uid(str(uid)).pk,
             resolution=Resolution(body["resolution"]),
             destination=Destination(body["destination"]),
+            to_address=body.get("to_address", ""),
             note=body["note"],
             actor_id=principal(request).pk,
         )

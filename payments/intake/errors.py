@@ -51,3 +51,19 @@ class NotUsable(Conflict):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"The money cannot be used for its order: {why}.", reason=why)
+
+
+class AddressInvalid(Invalid):
+    """Coins go back to an address, and nothing else does."""
+
+    code = "to_address_invalid"
+    title = "This refund needs an address of the chain, or may have none."
+
+    def __init__(self, *, wanted: bool) -> None:
+        detail = (
+            "Coins need an address of the chain to go back to, with the right checksum."
+            if wanted
+            else "Only coins that go back to the chain have an address."
+        )
+        item = {"field": "to_address", "code": self.code, "detail": detail}
+        super().__init__(detail, errors=[item])

@@ -8,11 +8,33 @@ from django import forms
 from common import money
 from common.admin.display import amount
 from common.admin.forms import ServiceForm
+from payments.chain.rules import addresses
 from payments.intake import selectors, services
 from payments.intake.models import Payment
-from payments.intake.rules import Destination, Reason, Resolution, Status
+from payments.intake.rules import WITHHELD, Destination, Method, Resolution, Status
 from shop.orders import rules as order_rules
 from shop.orders.rules import LineLeft
+
+
+class AddressField(forms.CharField):
+    """An address of the chain, as it is typed or pasted; empty where it may be."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="To address",
+            required=False,
+            max_length=42,
+            help_text="Of the chain: where the coins go. Empty for the wallet.",
+        )
+
+    def clean(self, value: Any) -> str:
+        typed = super().clean(value)
+        try:
+            return addresses.normal(typed) if typed else ""
+        except ValueError as error:
+            raise forms.ValidationError(
+                "This is no address of the chain, or its checksum is wrong."
+            ) from error
 
 
 class RefundForm(ServiceForm):
@@ -44,7 +66,8 @@ class RefundForm(ServiceForm):
         self.lines = selectors.lines_refundable(row) if row.status == Status.SUCCEEDED else []
         units = {f"line_{x.line_id}": self._units(x) for x in self.lines if x.quantity}
         self.fields.update(units)
-        self.order_fields(["once", "amount", *units])
+        add_address(self)
+        self.order_fields(["once", "amount", *units, "destination", "to_address"])
 
     def _units(self, line: LineLeft) -> forms.IntegerField:
         left = amount(line.amount, self.row.currency)
@@ -112,8 +135,10 @@ class RefundForm(ServiceForm):
         ]
 
     def _way(self) -> str:
-        wallet = self.cleaned_data["destination"] == Destination.WALLET
-        return "wallet" if wallet else self.row.method
+        if self.cleaned_data["destination"] == Destination.WALLET:
+            return "wallet"
+        address = self.cleaned_data.get("to_address")
+        return f"{self.row.method} to {address}" if address else self.row.method
 
     def _shares(self, wanted: int) -> list[str]:
         if not self.lines:
@@ -134,15 +159,22 @@ class RefundForm(ServiceForm):
             lines=self._chosen(),
             restock=self.cleaned_data["restock"],
             destination=Destination(self.cleaned_data["destination"]),
+            to_address=self.cleaned_data.get("to_address", ""),
             reason=self.cleaned_data["reason"],
             actor_id=actor_id,
         )
         return f"{amount(refund.amount, refund.currency)} is on its way back."
 
 
+def add_address(form: ServiceForm) -> None:
+    """Only coins go to an address."""
+    if form.row.method == Method.CRYPTO:
+        form.fields["to_address"] = AddressField()
+
+
 def is_open_review(payment: Payment) -> bool:
     """Staff may end it: a dispute is ended by the bank."""
-    return payment.status == Status.REVIEW and payment.reason != Reason.DISPUTED
+    return payment.status == Status.REVIEW and payment.reason not in WITHHELD
 
 
 class ResolveForm(ServiceForm):
@@ -166,6 +198,11 @@ class ResolveForm(ServiceForm):
     )
     note = forms.CharField(max_length=200)
 
+    def __init__(self, data: Any = None, *, row: Payment) -> None:
+        super().__init__(data, row=row)
+        add_address(self)
+        self.order_fields(["once", "resolution", "destination", "to_address"])
+
     @classmethod
     def fits(cls, row: Payment) -> bool:
         return is_open_review(row) and not row.refund_pending
@@ -183,7 +220,9 @@ class ResolveForm(ServiceForm):
         payment = self.row
         there = payment.captured - payment.refunded
         if self.cleaned_data["resolution"] == Resolution.REFUND:
-            return [f"{amount(there, payment.currency)} goes back to {payment.user.email}."]
+            address = self.cleaned_data.get("to_address")
+            way = f" by {payment.method} to {address}" if address else ""
+            return [f"{amount(there, payment.currency)} goes back to {payment.user.email}{way}."]
         return [
             f"{payment.order or 'The deposit'} is paid; its stock is taken if it is still there.",
             *self._difference(there - payment.amount),
@@ -200,6 +239,7 @@ class ResolveForm(ServiceForm):
             payment_id=self.row.pk,
             resolution=Resolution(self.cleaned_data["resolution"]),
             destination=Destination(self.cleaned_data["destination"]),
+            to_address=self.cleaned_data.get("to_address", ""),
             note=self.cleaned_data["note"],
             actor_id=actor_id,
         )

@@ -120,6 +120,8 @@ class Refund(models.Model):
         choices=[(d.value, d.value) for d in Destination],
         default=Destination.ORIGINAL,
     )
+    # Of coins: where they go; empty where money goes back the way it came.
+    to_address = models.CharField(max_length=42, blank=True)
     reason = models.CharField(max_length=200)
     failure = models.CharField(max_length=100, blank=True)
     actor = models.ForeignKey(
@@ -132,7 +134,10 @@ class Refund(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
         ]
-        indexes = [models.Index(fields=["status", "id"], name="refund_by_status")]
+        indexes = [
+            models.Index(fields=["status", "id"], name="refund_by_status"),
+            models.Index(fields=["decided_at"], name="refund_by_decision"),
+        ]
 
     def __str__(self) -> str:
         return str(self.uid)

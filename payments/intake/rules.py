@@ -81,6 +81,12 @@ NEWS: Final[Mapping[Status, int]] = {
 }
 # Most refunds are through by then.
 REFUND_NEWS_AFTER: Final = 600
+# Money that the provider, or the chain, has taken back until it is decided.
+WITHHELD: Final = frozenset({Reason.DISPUTED, Reason.REORGED})
+# Reviews that end by a policy; the others are staff's or the bank's to end.
+BY_ITSELF: Final = frozenset(
+    {Reason.LATE, Reason.UNDERPAID, Reason.OVERPAID, Reason.WRONG_TOKEN, Reason.STOCK_GONE}
+)
 # Money that bought nothing and goes back by itself.
 UNUSED: Final = frozenset({Reason.MULTIPLE, Reason.STOCK_GONE})
 OPEN: Final = frozenset({Status.AWAITING, Status.PROCESSING})
@@ -105,7 +111,7 @@ def may_become(current: str, wanted: Status) -> bool:
 
 def source(status: str, reason: str, *, has_order: bool) -> Source:
     """What a refund of a payment takes back: a sale, a deposit, or money that bought nothing."""
-    if status == Status.REVIEW and reason != Reason.DISPUTED:
+    if status == Status.REVIEW and reason not in WITHHELD:
         return Source.UNAPPLIED
     return Source.SALE if has_order else Source.WALLET
 

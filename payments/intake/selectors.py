@@ -39,6 +39,12 @@ def payment(pk: int) -> Payment:
     return Payment.objects.select_related("order", "user").get(pk=pk)
 
 
+def reviews() -> list[tuple[str, int]]:
+    """How many payments are in review, by reason, the most first."""
+    rows = Payment.objects.filter(status=Status.REVIEW).order_by().values_list("reason")
+    return sorted(rows.annotate(n=Count("pk")), key=lambda row: (-row[1], row[0]))
+
+
 def overdue_deposit_ids(*, limit: int) -> list[int]:
     """Deposits that wait for money beyond their deadline."""
     due = Payment.objects.filter(

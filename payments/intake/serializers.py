@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+from django.conf import settings
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -15,6 +17,7 @@ from common.api.serializers import (
     StrictSerializer,
 )
 from common.money import to_text
+from payments.chain.rules import addresses
 from payments.intake.models import Payment, Refund
 from payments.intake.rules import (
     Destination,
@@ -37,6 +40,38 @@ class StripeDetails(serializers.Serializer[Any]):
     publishable_key = serializers.CharField(allow_blank=True)
 
 
+class CoinTransfer(serializers.Serializer[Any]):
+    """A transfer that the chain has to the payment's address."""
+
+    tx_hash = serializers.CharField()
+    token = serializers.CharField()
+    amount_base_units = serializers.CharField()
+    confirmations = serializers.IntegerField()
+
+
+class CryptoDetails(serializers.Serializer[Any]):
+    """What to send where. Amounts in base units are whole numbers, as text."""
+
+    token = serializers.CharField()
+    chain_id = serializers.IntegerField()
+    contract = serializers.CharField(allow_null=True, help_text="Null for the chain's own coin.")
+    address = serializers.CharField(help_text="Of this payment alone; EIP-55.")
+    amount = serializers.CharField()
+    amount_base_units = serializers.CharField()
+    rate = serializers.CharField(help_text="USD for one token, locked for this payment.")
+    source = serializers.CharField()  # type: ignore[assignment]  # the base has one of that name
+    quoted_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    watched_until = serializers.DateTimeField(help_text="Coins are noticed until then.")
+    confirmations_required = serializers.IntegerField()
+    confirmations = serializers.IntegerField(help_text="Of the newest of its transfers.")
+    received_base_units = serializers.CharField()
+    remaining_base_units = serializers.CharField()
+    payment_uri = serializers.CharField(help_text="EIP-681; asks for what is missing.")
+    refund_address = serializers.CharField(allow_null=True)
+    transactions = CoinTransfer(many=True)
+
+
 class PaymentError(serializers.Serializer[Any]):
     """Why the last card was declined, in Stripe's words."""
 
@@ -46,7 +81,7 @@ class PaymentError(serializers.Serializer[Any]):
 
 
 class PaymentOut(serializers.Serializer[Payment]):
-    """A payment; `stripe` is null until Stripe has answered."""
+    """A payment; `stripe` is null until Stripe has answered, `crypto` where it is another way."""
 
     id = serializers.UUIDField(source="uid")
     order = serializers.SerializerMethodField()
@@ -60,7 +95,9 @@ class PaymentOut(serializers.Serializer[Payment]):
     captured_amount = serializers.SerializerMethodField()
     refunded_amount = serializers.SerializerMethodField()
     last_error = PaymentError(allow_null=True)
+    page = serializers.SerializerMethodField()
     stripe = serializers.SerializerMethodField()
+    crypto = serializers.SerializerMethodField()
 
     def get_order(self, payment: Payment) -> str | None:
         return payment.order.number if payment.order else None
@@ -84,10 +121,28 @@ class PaymentOut(serializers.Serializer[Payment]):
     def get_refunded_amount(self, payment: Payment) -> str:
         return to_text(payment.refunded, payment.currency)
 
+    @extend_schema_field(
+        serializers.URLField(help_text="Where a person pays it in a browser, without signing in.")
+    )
+    def get_page(self, payment: Payment) -> str:
+        return page_of(payment)
+
     @extend_schema_field(StripeDetails(allow_null=True))
     def get_stripe(self, payment: Payment) -> dict[str, Any] | None:
+        return self._detail(payment, Method.STRIPE)
+
+    @extend_schema_field(CryptoDetails(allow_null=True))
+    def get_crypto(self, payment: Payment) -> dict[str, Any] | None:
+        return self._detail(payment, Method.CRYPTO)
+
+    def _detail(self, payment: Payment, method: Method) -> dict[str, Any] | None:
         found: dict[str, Any] | None = self.context["details"].get(payment.pk)
-        return found if payment.method == Method.STRIPE else None
+        return found if payment.method == method else None
+
+
+def page_of(payment: Payment) -> str:
+    """The whole address of the payment's page."""
+    return f"{settings.PUBLIC_URL.rstrip('/')}{reverse('pay', args=[payment.uid])}"
 
 
 class PaymentQuery(CursorQuery):
@@ -101,6 +156,20 @@ class RefundLineOut(serializers.Serializer[Any]):
     amount = MoneyField()
 
 
+class AddressField(StrictCharField):
+    """An address of the chain: in one case, or in both with the checksum of EIP-55."""
+
+    default_error_messages: ClassVar = {
+        "invalid_address": "This is no address of the chain, or its checksum is wrong."
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return addresses.normal(super().to_internal_value(data))
+        except ValueError:
+            self.fail("invalid_address")
+
+
 class RefundOut(serializers.Serializer[Refund]):
     id = serializers.UUIDField(source="uid")
     payment = serializers.UUIDField(source="payment.uid")
@@ -109,6 +178,7 @@ class RefundOut(serializers.Serializer[Refund]):
     amount = serializers.SerializerMethodField()
     currency = serializers.CharField()
     destination = serializers.CharField()
+    to_address = serializers.SerializerMethodField()
     restock = serializers.BooleanField()
     reason = serializers.CharField()
     failure = serializers.CharField(allow_blank=True)
@@ -118,6 +188,9 @@ class RefundOut(serializers.Serializer[Refund]):
 
     def get_order(self, refund: Refund) -> str | None:
         return refund.payment.order.number if refund.payment.order else None
+
+    def get_to_address(self, refund: Refund) -> str | None:
+        return refund.to_address or None
 
     @extend_schema_field(AMOUNT)
     def get_amount(self, refund: Refund) -> str:
@@ -132,7 +205,7 @@ class RefundLineIn(StrictSerializer):
 
 
 class RefundIn(StrictSerializer):
-    """Without `amount` and `lines`: all that is left."""
+    """Without `amount` and `lines`: all that is left. Coins go to `to_address`."""
 
     example: ClassVar = {"amount": "10.00", "reason": "arrived scratched"}
 
@@ -141,14 +214,16 @@ class RefundIn(StrictSerializer):
     lines = RefundLineIn(many=True, required=False, max_length=100, allow_empty=False)  # type: ignore[call-arg]
     restock = StrictBooleanField(default=False)
     destination = serializers.ChoiceField(DESTINATIONS, default=Destination.ORIGINAL.value)
+    to_address = AddressField(max_length=42, required=False)
     reason = StrictCharField(max_length=200)
 
 
 class ResolveIn(StrictSerializer):
-    """`destination` goes with `refund`."""
+    """`destination` goes with `refund`, and coins go to `to_address`."""
 
     example: ClassVar = {"resolution": "accept", "note": "a cent short; agreed with the buyer"}
 
     resolution = serializers.ChoiceField([resolution.value for resolution in Resolution])
     destination = serializers.ChoiceField(DESTINATIONS, default=Destination.ORIGINAL.value)
+    to_address = AddressField(max_length=42, required=False)
     note = StrictCharField(max_length=200)

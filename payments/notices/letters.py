@@ -1,6 +1,6 @@
 """The words of each mail, and whether there is anything to say: events may be old news.
 
-No links: the shop has no pages of its own yet, and a mail names the order by its number.
+No links but to the page of a payment that waits for the rest: a mail names the order by its number.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +14,7 @@ from common import clock
 from common.money import to_text
 from payments.intake.models import Payment, PaymentEvent, Refund
 from payments.intake.rules import Method, Reason, RefundStatus, Status
+from payments.intake.serializers import page_of
 from payments.notices import rules, selectors
 from payments.notices.rules import Letter, Line
 from payments.stripe.rules import AUTHENTICATION_GRACE
@@ -68,8 +69,8 @@ def _after_review(payment: Payment, reviewed: str) -> tuple[str, ...]:
     if reviewed == Reason.LATE:
         return (_("It came after its time was over, and what you wanted was still there."),)
     said = _("We have looked at it, as it was not what we had asked for, and accepted it.")
-    surplus = payment.captured - payment.refunded - payment.refund_pending - payment.amount
-    if reviewed != Reason.OVERPAID or surplus <= 0:
+    surplus = selectors.surplus(payment)
+    if not surplus:
         return (said,)
     text = _("What you paid too much, %(amount)s, is in your wallet.")
     return said, text % {"amount": _money(surplus, payment.currency)}
@@ -133,6 +134,8 @@ def _refund_asked(event: PaymentEvent) -> Letter | None:
     if refund.status != RefundStatus.PENDING:
         return None
     text = _("We are sending you %(amount)s back. Your bank takes longer than usual to answer.")
+    if refund.payment.method == Method.CRYPTO:
+        text = _("We are sending you coins for %(amount)s. The chain has not confirmed it yet.")
     said = text % {"amount": _money(refund.amount, refund.currency)}
     return Letter(_("Your refund is on its way"), (*_why(refund), said), _about_refund(refund))
 
@@ -142,7 +145,7 @@ def _refunded(event: PaymentEvent) -> Letter | None:
     if event.once is None:
         return None
     refund = selectors.refund_of(event)
-    if refund.status != RefundStatus.SUCCEEDED:
+    if refund.status != RefundStatus.SUCCEEDED or rules.is_surplus(refund.reason):
         return None
     subject = _("We have refunded %(amount)s") % {"amount": _money(refund.amount, refund.currency)}
     return Letter(subject, (*_why(refund), *_where(refund)), _about_refund(refund))
@@ -158,7 +161,7 @@ def _why(refund: Refund) -> tuple[str, ...]:
 
 
 def _where(refund: Refund) -> tuple[str, ...]:
-    values = {"amount": _money(refund.amount, refund.currency)}
+    values = {"amount": _money(refund.amount, refund.currency), "address": refund.to_address}
     method = refund.payment.method
     if not rules.goes_to_wallet(refund.destination, method):
         if method == Method.STRIPE:
@@ -166,13 +169,21 @@ def _where(refund: Refund) -> tuple[str, ...]:
                 "We have sent %(amount)s back to the card that you paid with. Your bank may take "
                 "5 to 10 days to show it."
             )
+        elif refund.to_address:
+            text = _("We have sent coins for %(amount)s to the address %(address)s.")
         else:
             text = _("We have sent %(amount)s back to where it came from.")
         return (text % values,)
     said = _("%(amount)s is in your wallet now.") % values
     if refund.failure:
-        return _("The card could not take the money back."), said
+        return _not_taken(method), said
     return (said,)
+
+
+def _not_taken(method: str) -> str:
+    if method == Method.CRYPTO:
+        return _("The chain has not carried out the transfer of your coins.")
+    return _("The card could not take the money back.")
 
 
 def _refund_returned(event: PaymentEvent) -> Letter | None:
@@ -187,6 +198,9 @@ def _review(event: PaymentEvent) -> Letter | None:
     payment = event.payment
     if not rules.review_is_news(payment.status, payment.reason):
         return None
+    until = selectors.watched_until(payment) if payment.reason == Reason.UNDERPAID else None
+    if until is not None:
+        return _rest_asked(payment, until)
     text = _(
         "%(received)s has come in where %(asked)s was asked for. Somebody here is looking at it, "
         "and you will hear from us."
@@ -199,6 +213,18 @@ def _review(event: PaymentEvent) -> Letter | None:
             "and you will hear from us."
         )
     return Letter(_("We are looking at your payment"), (said,), _about(payment))
+
+
+def _rest_asked(payment: Payment, until: datetime) -> Letter:
+    """Nobody has to decide: the rest comes, or all of it goes back."""
+    came = _("%(received)s has come in where %(asked)s was asked for.")
+    rest = _("The payment's page asks for the rest until %(time)s: %(page)s")
+    said = (
+        came % {"received": _money(payment.captured, payment.currency), "asked": _amount(payment)},
+        rest % {"time": _time(until), "page": page_of(payment)},
+        _("If the rest does not come by then, all that has come goes back to you."),
+    )
+    return Letter(_("A part of your payment is missing"), said, _about(payment))
 
 
 def _about(payment: Payment) -> tuple[Fact, ...]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from payments.intake.rules import Destination, Method, Reason, Status
+from payments.intake.rules import WITHHELD, Destination, Method, Reason, Status
 from shop.orders.rules import Status as OrderStatus
 
 # SMTP takes about ten steps, and each may take all of EMAIL_TIMEOUT.
@@ -20,6 +20,7 @@ LOOKED_AT: Final = frozenset(
     {Reason.UNDERPAID, Reason.OVERPAID, Reason.WRONG_TOKEN, Reason.REORGED}
 )
 _AUTOMATIC: Final = "automatic: "
+SURPLUS: Final = f"{_AUTOMATIC}{Reason.OVERPAID}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,12 @@ class Letter:
 
 def success_is_news(reviewed: str) -> bool:
     """Not after a dispute: the order was paid before, and its buyer was told."""
-    return reviewed != Reason.DISPUTED
+    return reviewed not in WITHHELD
+
+
+def is_surplus(reason: str) -> bool:
+    """Of a refund: the letter about the payment has said so already."""
+    return reason == SURPLUS
 
 
 def failure_is_news(order: str | None, *, another_open: bool) -> bool:

@@ -1,8 +1,13 @@
 """What a mail about a payment event has to know."""
 
+from datetime import datetime
+
+from django.db.models import Sum
+
+from payments.crypto import selectors as crypto
 from payments.intake.models import Payment, PaymentEvent, Refund
 from payments.intake.rules import Status
-from payments.notices.rules import ASKS_CARDHOLDER
+from payments.notices.rules import ASKS_CARDHOLDER, SURPLUS
 from payments.stripe import selectors as stripe
 from shop.orders.models import Order, OrderEvent, OrderLine
 from shop.orders.rules import Status as OrderStatus
@@ -32,6 +37,12 @@ def refund_of(event: PaymentEvent) -> Refund:
     return Refund.objects.select_related("payment__order").get(uid=uid)
 
 
+def surplus(payment: Payment) -> int:
+    """What was paid too much and went into the wallet."""
+    paid_too_much = payment.refunds.filter(reason=SURPLUS)
+    return paid_too_much.aggregate(n=Sum("amount"))["n"] or 0
+
+
 def lines(order: Order) -> list[OrderLine]:
     return list(order.lines.order_by("pk"))
 
@@ -43,6 +54,12 @@ def another_open(order: Order) -> bool:
 def is_cancelled_by_shop(order: Order) -> bool:
     cancels = OrderEvent.objects.filter(order=order, new=OrderStatus.CANCELLED)
     return cancels.exclude(actor_id=order.user_id).exists()
+
+
+def watched_until(payment: Payment) -> datetime | None:
+    """Until when coins for it are waited for; None for what is not paid with coins."""
+    invoice = crypto.invoice(payment.pk)
+    return invoice.watched_until if invoice else None
 
 
 def asks_cardholder(payment: Payment) -> bool:

@@ -42,24 +42,26 @@ def purchase_screened(*, user_id: int, address: str, at_once: bool) -> Iterator[
 
     Raises TooManyPurchases, TooManyFromAddress, NewAccountLimit.
     """
-    counted: list[tuple[Rule, str]] = []
+    limits = {
+        (rule, subject): limit
+        for rule, subject in ((Rule.USER, str(user_id)), (Rule.ADDRESS, bucket(address)))
+        if (limit := selectors.limit_of(rule)).limit
+    }
     try:
-        _screen(user_id, address, at_once, counted)
+        _screen(user_id, address, at_once, limits)
         yield
     except BaseException:
-        for rule, subject in counted:
+        for rule, subject in limits:
             store.take_back(rule, subject)
         raise
 
 
-def _screen(user_id: int, address: str, at_once: bool, counted: list[tuple[Rule, str]]) -> None:
-    subjects = {Rule.USER: str(user_id), Rule.ADDRESS: bucket(address)}
-    for rule, subject in subjects.items():
-        limit = selectors.limit_of(rule)
-        if not limit.limit:
-            continue
-        counted.append((rule, subject))
-        used = store.count(rule, subject, limit.window.total_seconds())
+def _screen(
+    user_id: int, address: str, at_once: bool, limits: dict[tuple[Rule, str], Limit]
+) -> None:
+    counters = [(*what, limit.window.total_seconds()) for what, limit in limits.items()]
+    for (what, limit), used in zip(limits.items(), store.count(counters), strict=True):
+        rule, subject = what
         if limit.is_over(used) and not selectors.is_allowed(user_id, address):
             _refuse(rule, limit, subject, user_id)
         if rule is Rule.USER:

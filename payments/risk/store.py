@@ -5,10 +5,14 @@ fraud, and the limits of a sale are the database's.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 from django.conf import settings
 from django.core.cache import cache
+from redis.exceptions import RedisError
+
+from common.limits.store import count_shared, is_shared
 
 _PREFIX: Final = "risk"
 
@@ -23,13 +27,24 @@ def _key(rule: str, subject: str) -> str:
     return f"{_PREFIX}:{rule}:{digest(subject)}"
 
 
-def count(rule: str, subject: str, seconds: float) -> int:
-    """One more; how many in the window that began with the first of them."""
-    key = _key(rule, subject)
+def count(counters: Sequence[tuple[str, str, float]]) -> list[int]:
+    """One more of each `(rule, subject, seconds)`; how many in the window, which began with the
+    first of them.
+    """
+    keys = [(_key(rule, subject), seconds) for rule, subject, seconds in counters]
+    if not (keys and is_shared()):
+        return [_count_here(key, seconds) for key, seconds in keys]
+    try:
+        return [used for used, _ in count_shared(keys)]
+    except (RedisError, OSError):
+        return [0] * len(keys)
+
+
+def _count_here(key: str, seconds: float) -> int:
     cache.add(key, 0, seconds)
     try:
         return int(cache.incr(key) or 0)
-    except ValueError:  # it lapsed this moment, or there is no cache
+    except ValueError:  # it lapsed this moment
         return 0
 
 

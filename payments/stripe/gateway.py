@@ -7,7 +7,7 @@ Refused (asking again gives the same).
 import functools
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import stripe
 from django.conf import settings
 
+from common import outside
 from payments.stripe import rules
 from payments.stripe.errors import BadSignature, Declined, Refused, ServerFault, Unreachable
 
@@ -66,13 +67,29 @@ class ProviderDispute:
     amount: int
 
 
+class Outside(stripe.RequestsClient):
+    """Stripe's own client, measured, and with our request's id on each call."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        **more: Any,
+    ) -> Any:
+        with outside.calling("stripe", f"{method} {rules.resource(url)}"):
+            own = {**(headers or {}), **outside.headers()}
+            return super().request(method, url, own, post_data, **more)
+
+
 @functools.lru_cache(maxsize=4)
 def _client(key: str, base: str, version: str, timeout: float) -> stripe.StripeClient:
     return stripe.StripeClient(
         key,
         base_addresses={"api": base},
         stripe_version=version,
-        http_client=stripe.RequestsClient(timeout=timeout),
+        http_client=Outside(timeout=timeout),
         # A retry keeps its idempotency key, so a lost answer does not charge twice.
         max_network_retries=1,
     )

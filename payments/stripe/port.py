@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from payments.intake.models import Payment
+from payments.intake.ports import Plain
 from payments.stripe import selectors, services
 from payments.stripe.errors import Unreachable
 
 logger = logging.getLogger(__name__)
 
 
-class StripeGateway:
+class StripeGateway(Plain):
     open_task = "payments.stripe.open_intent"
     close_task = "payments.stripe.cancel_intent"
     refund_task = "payments.stripe.send_refund"

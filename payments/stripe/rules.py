@@ -113,3 +113,9 @@ def safe_part(payload: dict[str, Any]) -> dict[str, Any]:
 def timestamp_is_near(timestamp: int, now: float) -> bool:
     """Within 300 s on either side; Stripe's library lets any future time pass."""
     return abs(now - timestamp) <= SIGNATURE_TOLERANCE
+
+
+def resource(url: str) -> str:
+    """What a call is about, without ids: `refunds` of `https://api.stripe.com/v1/refunds/re_1`."""
+    parts = url.partition("?")[0].split("/v1/", 1)
+    return parts[1].split("/")[0] if len(parts) == 2 else "other"

@@ -5,10 +5,11 @@ from typing import Any
 
 from payments.intake import services as machine
 from payments.intake.models import Payment
+from payments.intake.ports import Plain
 from payments.intake.services import Capture
 
 
-class WalletGateway:
+class WalletGateway(Plain):
     open_task = close_task = refund_task = ""
 
     def open(self, payment_id: int) -> None:

@@ -5,12 +5,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from common import money
 from common.admin.display import amount
-from shop.catalogue import services
+from shop.catalogue import rules, services
 from shop.catalogue.models import Category, PriceChange, Product
 
 _FIELDS = (
@@ -41,6 +42,12 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
         if self.instance.pk:
             stored = money.from_minor(self.instance.list_price, self.instance.currency)
             self.fields["price"].initial = stored
+
+    def clean_slug(self) -> str:
+        slug: str = self.cleaned_data["slug"]
+        if not rules.may_be_slug(slug):
+            raise ValidationError("This is an address of the API.", code="reserved")
+        return slug
 
     def changes(self) -> Any:
         data = self.cleaned_data

@@ -9,13 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.sessions.authentication import principal
-from common.api.conditional import Revalidated
+from common.api.conditional import Revalidated, shelved
 from common.api.docs import cursor_of, operation, page_of
 from common.api.idempotent import idempotent
 from common.api.permissions import IsStaff
 from common.api.serializers import CursorQuery
 from common.api.views import ApiView
 from common.errors import NotFound
+from common.replicas import may_lag
 from shop import ports
 from shop.catalogue import selectors, services
 from shop.catalogue.errors import (
@@ -41,6 +42,7 @@ from shop.catalogue.serializers import (
     StaffProductOut,
     StaffProductQuery,
     TokenQuery,
+    quote_shown,
 )
 
 PUBLIC: Final = ["catalogue"]
@@ -66,9 +68,10 @@ class PublicView(Revalidated, ApiView):
 
 def _token(token: str) -> dict[str, Any]:
     try:
-        return {"quote": ports.token_quote(token=token, currency="USD")}
+        quote = ports.token_quote(token=token, currency="USD")
     except ports.TokenPriceUnavailable as error:
         return {"quote": None, "quote_error": error.reason}
+    return {"quote": quote, "quote_shown": quote_shown(quote)}
 
 
 class Products(PublicView):
@@ -81,6 +84,8 @@ class Products(PublicView):
         tags=PUBLIC,
         revalidated=True,
     )
+    @shelved
+    @may_lag
     def get(self, request: Request) -> Response:
         query = self.query(request, ProductQuery)
         viewer = self.viewer(query.pop("token", None))
@@ -103,6 +108,8 @@ class ProductDetail(PublicView):
         tags=PUBLIC,
         revalidated=True,
     )
+    @shelved
+    @may_lag
     def get(self, request: Request, slug: str) -> Response:
         viewer = self.viewer(self.query(request, TokenQuery).get("token"))
         product = selectors.product_get(slug)
@@ -120,6 +127,8 @@ class Categories(PublicView):
         tags=PUBLIC,
         revalidated=True,
     )
+    @shelved
+    @may_lag
     def get(self, request: Request) -> Response:
         query = self.query(request, CategoryQuery)
         return self.pages(selectors.category_list(search=query.get("search", "")), CategoryOut)

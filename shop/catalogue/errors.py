@@ -1,6 +1,6 @@
 """Refusals of the catalogue."""
 
-from common.errors import FieldRefused, NotFound, TooLarge
+from common.errors import Conflict, FieldRefused, NotFound, TooLarge
 
 
 class NoSuchProduct(NotFound):
@@ -15,6 +15,13 @@ class SlugTaken(FieldRefused):
 class SkuTaken(FieldRefused):
     code, field = "sku_taken", "sku"
     title = "Another product has this SKU."
+
+
+class FieldMissing(FieldRefused):
+    """Of a row whose product is new."""
+
+    code = "required"
+    title = "A new product needs this."
 
 
 class NoSuchCategory(FieldRefused):
@@ -32,6 +39,11 @@ class UnknownToken(FieldRefused):
 class WindowReversed(FieldRefused):
     code, field = "window_reversed", "discount_ends_at"
     title = "The discount must end after it starts."
+
+
+class ProductChanged(Conflict):
+    code = "product_changed"
+    title = "Somebody has changed this product since it was shown."
 
 
 class NotAPicture(FieldRefused):

@@ -132,7 +132,10 @@ class PriceChange(AppendOnly, PriceTerms):
                 name="pricechange_prices_ordered",
             ),
         ]
-        indexes = [models.Index(fields=["product", "-id"], name="price_change_by_product")]
+        indexes = [
+            models.Index(fields=["product", "-id"], name="price_change_by_product"),
+            models.Index(fields=["changed_at"], name="price_change_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.product_id} from {self.changed_at:%Y-%m-%d}"

@@ -8,6 +8,15 @@ from typing import Final
 from common.money import less_percent
 
 LOOK_BACK: Final = timedelta(days=30)
+# `products/import/` of the API is an address of its own.
+RESERVED_SLUGS: Final = frozenset({"import"})
+# What a new product cannot be without, and what staff call it.
+NEEDED: Final = {
+    "name": "name",
+    "sku": "sku",
+    "description": "description",
+    "list_price": "price",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,15 @@ class Change:
 
     changed_at: datetime
     terms: Terms
+
+
+def may_be_slug(slug: str) -> bool:
+    return bool(slug) and slug not in RESERVED_SLUGS
+
+
+def same(value: str) -> str:
+    """What two slugs or SKUs have in common that are one: MySQL takes no notice of case."""
+    return value.lower()
 
 
 def is_ordered(starts_at: datetime | None, ends_at: datetime | None) -> bool:

@@ -4,7 +4,7 @@ The price a caller pays is computed twice: in SQL to filter and order by it, in 
 show it. Both use `as_of`, and both round half up to one minor unit and never below one.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,19 +15,23 @@ from django.db.models import (
     DateTimeField,
     F,
     Max,
+    OuterRef,
     Q,
     QuerySet,
+    Subquery,
     Value,
     When,
 )
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Greatest, Now
 
-from shop.catalogue import rules
+from shop.catalogue import images, rules
 from shop.catalogue.errors import NoSuchCategory, NoSuchProduct
 from shop.catalogue.models import Category, PriceChange, Product
 
 ORDERINGS: Final = {"price": "caller_price", "name": "name", "created_at": "created_at"}
+
+_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,16 @@ def product_get(slug: str) -> Product:
     return _one(_read(None).filter(archived_at=None, slug=slug))
 
 
+def products_by_id(ids: Collection[int]) -> dict[int, Product]:
+    """Those of them that are on sale, with category and stock."""
+    return {row.pk: row for row in _read(None).filter(pk__in=ids, archived_at=None)}
+
+
+def picture(product: Product) -> str | None:
+    """The path of its picture, or a whole URL where the storage gives one."""
+    return images.url(product.image)
+
+
 def staff_product_list(
     *, search: str, category: str | None, archived: bool | None, ordering: Sequence[str]
 ) -> QuerySet[Product]:
@@ -117,12 +131,77 @@ def product_by_uid(uid: str) -> Product:
     return _one(_read(None).filter(uid=uid))
 
 
+def products_by(column: str, values: Sequence[str]) -> dict[str, Product]:
+    """Products, archived or not, by `rules.same` of their slug or SKU; with category."""
+    found: dict[str, Product] = {}
+    for part in _parts(values):
+        rows = Product.objects.filter(**{f"{column}__in": part}).select_related("category")
+        found |= {rules.same(getattr(row, column)): row for row in rows}
+    return found
+
+
+def taken(column: str, values: Sequence[str]) -> dict[str, int]:
+    """Whose these slugs or SKUs are: primary keys by `rules.same` of the value."""
+    found: dict[str, int] = {}
+    for part in _parts(values):
+        rows = Product.objects.filter(**{f"{column}__in": part}).values_list(column, "pk")
+        found |= {rules.same(value): pk for value, pk in rows}
+    return found
+
+
+def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), _AT_ONCE):
+        yield values[start : start + _AT_ONCE]
+
+
+def categories_by_slug() -> dict[str, Category]:
+    return {row.slug: row for row in Category.objects.all()}
+
+
 def price_history(slug: str) -> QuerySet[PriceChange]:
     """The changes of a product's terms, with who made them. Raises NoSuchProduct."""
     product_id = Product.objects.filter(slug=slug).values_list("pk", flat=True).first()
     if product_id is None:
         raise NoSuchProduct
     return PriceChange.objects.filter(product_id=product_id).select_related("actor")
+
+
+@dataclass(frozen=True, slots=True)
+class PriceStep:
+    """A change of a product's terms between the one before and, if there is one, the next."""
+
+    change: PriceChange
+    before: PriceChange
+    until: datetime | None
+
+
+def price_steps(
+    *, since: datetime, until: datetime, limit: int, product_id: int | None = None
+) -> list[PriceStep]:
+    """The newest changes in [since, until); a product's first terms are no change."""
+    others = PriceChange.objects.filter(product=OuterRef("product")).order_by()
+    changed = PriceChange.objects.filter(changed_at__gte=since, changed_at__lt=until)
+    changed = changed if product_id is None else changed.filter(product_id=product_id)
+    rows = changed.select_related("product", "actor").annotate(
+        earlier=Subquery(others.filter(pk__lt=OuterRef("pk")).order_by("-pk").values("pk")[:1]),
+        ended_at=Subquery(
+            others.filter(pk__gt=OuterRef("pk")).order_by("pk").values("changed_at")[:1]
+        ),
+    )
+    found = list(rows.filter(earlier__isnull=False).order_by("-pk")[:limit])
+    before = PriceChange.objects.in_bulk([row.earlier for row in found])
+    return [PriceStep(row, before[row.earlier], row.ended_at) for row in found]
+
+
+def staff_products(ids: Collection[int]) -> dict[int, Product]:
+    """These products, archived or not, with category and stock."""
+    return {row.pk: row for row in _read(None).filter(pk__in=ids)}
+
+
+def products_but(ids: Collection[int], *, limit: int) -> list[Product]:
+    """Products on sale that are none of these, the oldest first, with category and stock."""
+    rows = _read(None).filter(archived_at=None).exclude(pk__in=ids)
+    return list(rows.order_by("created_at", "pk")[:limit])
 
 
 def lowest_price_30d(product: Product) -> int:

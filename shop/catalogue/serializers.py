@@ -18,6 +18,7 @@ from common.api.serializers import (
     StrictIntegerField,
     StrictSerializer,
 )
+from shop import ports
 from shop.catalogue import images, rules, selectors
 
 _SLUG: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -92,6 +93,8 @@ class ProductBody(StrictSerializer):
     def validate_slug(self, value: str) -> str:
         if not _SLUG.fullmatch(value):
             raise ValidationError("Lower-case letters, digits and single dashes.")
+        if not rules.may_be_slug(value):
+            raise ValidationError("This is an address of the API.")
         return value
 
     def validate_sku(self, value: str) -> str:
@@ -194,17 +197,23 @@ def _in_token(price: int, context: dict[str, Any]) -> dict[str, Any]:
         return {}
     if context["quote"] is None:
         return {"token_price": None, "token_price_error": context["quote_error"]}  # nosec B105  # a price
-    found = context["quote"].price(price)
     return {
         "token_price": {
-            "token": found.token,
-            "amount": format(found.amount, "f"),
-            "rate": format(found.rate, "f"),
-            "source": found.source,
-            "as_of": _time(found.as_of),
-            "expires_at": _time(found.expires_at),
-            "stale": found.stale,
+            "token": context["quote"].token,
+            "amount": context["quote"].amount(price),
+            **context["quote_shown"],
         }
+    }
+
+
+def quote_shown(quote: ports.TokenQuote) -> dict[str, Any]:
+    """What all prices of a page say of their rate, written once."""
+    return {
+        "rate": format(quote.rate, "f"),
+        "source": quote.source,
+        "as_of": _time(quote.as_of),
+        "expires_at": _time(quote.expires_at),
+        "stale": quote.stale,
     }
 
 

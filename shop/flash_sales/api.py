@@ -14,6 +14,7 @@ from common.api.permissions import IsStaff
 from common.api.serializers import CursorQuery, StrictSerializer
 from common.api.views import ApiView
 from common.errors import InvalidTransition, NotFound
+from common.replicas import may_lag
 from shop.flash_sales import selectors, services
 from shop.flash_sales.errors import (
     AllocationAboveStock,
@@ -128,6 +129,7 @@ class Leaderboard(ApiView):
         parameters=(LeaderboardQuery,),
         tags=PUBLIC,
     )
+    @may_lag
     def get(self, request: Request, slug: str) -> Response:
         number = self.query(request, LeaderboardQuery).get("run")
         found = selectors.leaderboard(selectors.run_listed(slug, number))

@@ -137,6 +137,7 @@ class StockAdmin(ReadOnlyAdmin):
     list_display = ("product", "sku", "on_hand", "held", "shown_available", "on_sale")
     list_filter = (LevelFilter, "product__category")
     list_select_related = ("product",)
+    linked_by = ("product__archived_at__isnull",)
     search_fields = ("product__name", "product__sku", "product__slug")
     ordering = ("product__name",)
     fields = ("shown_product", "on_hand", "held", "shown_available", "all_movements")

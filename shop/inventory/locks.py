@@ -1,11 +1,19 @@
 """The only place that locks stock rows and holds."""
 
+from collections.abc import Collection
+
 from shop.inventory.models import Stock, StockHold
 
 
 def stock(product_id: int) -> Stock:
     """One stock row; an adjustment compares it with what is held before it writes."""
     return Stock.objects.select_for_update().get(pk=product_id)
+
+
+def stocks(product_ids: Collection[int]) -> list[Stock]:
+    """Several, in primary-key order, the order in which those who buy several take theirs."""
+    rows = Stock.objects.select_for_update().filter(pk__in=product_ids)
+    return list(rows.order_by("pk"))
 
 
 def live_holds(order_id: int) -> list[StockHold]:

@@ -4,20 +4,23 @@ Rows are always taken in primary-key order, so that two orders of the same produ
 order wait for each other instead of deadlocking. The conditional UPDATE both locks and decides.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from django.db.models import F
 from django.db.models.functions import Now
 
-from common.audit.services import record
-from common.db import transactional
+from common import context, rows, shelf
+from common.audit.services import Act, record, record_many
+from common.db import after_commit, transactional
 from common.idempotency.services import bind
-from shop.inventory import locks
+from shop.inventory import locks, selectors
 from shop.inventory.errors import OutOfStock, Shortage, StockBelowHeld
 from shop.inventory.models import Stock, StockHold, StockMovement
 
 Kind = StockMovement.Kind
+_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,12 @@ def stock_open(*, product_id: int) -> None:
     Stock.objects.create(product_id=product_id)
 
 
+def stocks_open(*, product_ids: Sequence[int]) -> None:
+    for start in range(0, len(product_ids), _AT_ONCE):
+        opened = [(pk, 0, 0) for pk in product_ids[start : start + _AT_ONCE]]
+        rows.insert(Stock, ("product_id", "on_hand", "held"), opened)
+
+
 def stock_take(*, wanted: Mapping[int, int]) -> None:
     """Promise `{product id: quantity}`, all or nothing; the caller's transaction makes it so.
 
@@ -42,6 +51,7 @@ def stock_take(*, wanted: Mapping[int, int]) -> None:
     short = [pk for pk in sorted(wanted) if not _take(pk, wanted[pk])]
     if short:
         raise OutOfStock(_shortages({pk: wanted[pk] for pk in short}))
+    after_commit(shelf.forget)
 
 
 def _take(product_id: int, quantity: int) -> bool:
@@ -65,6 +75,7 @@ def holds_create(units: Iterable[Units]) -> None:
 
 def holds_release(*, order_id: int) -> None:
     """Give an order's live holds back; a second call finds none and gives nothing."""
+    after_commit(shelf.forget)
     for hold in _end_holds(order_id, StockHold.Outcome.RELEASED):
         Stock.objects.filter(pk=hold.stock_id).update(held=F("held") - hold.quantity)
 
@@ -104,6 +115,7 @@ def holds_renew(*, order_id: int) -> None:
 
 def stock_restock(units: Iterable[Units], *, reason: str, actor_id: int | None) -> None:
     """Put returned units back on the shelf."""
+    after_commit(shelf.forget)
     for unit in sorted(units, key=lambda u: u.product_id):
         Stock.objects.filter(pk=unit.product_id).update(on_hand=F("on_hand") + unit.quantity)
         StockMovement.objects.create(
@@ -118,6 +130,7 @@ def stock_restock(units: Iterable[Units], *, reason: str, actor_id: int | None) 
 
 def stock_to_run(*, product_id: int, quantity: int, reason: str) -> None:
     """Take units off the shelf for a flash run. Raises OutOfStock."""
+    after_commit(shelf.forget)
     enough = Stock.objects.filter(pk=product_id, on_hand__gte=F("held") + quantity)
     if not enough.update(on_hand=F("on_hand") - quantity):
         raise OutOfStock(_shortages({product_id: quantity}))
@@ -128,6 +141,7 @@ def stock_to_run(*, product_id: int, quantity: int, reason: str) -> None:
 
 def stock_from_run(*, product_id: int, quantity: int, reason: str) -> None:
     """Put a flash run's unsold units back on the shelf."""
+    after_commit(shelf.forget)
     Stock.objects.filter(pk=product_id).update(on_hand=F("on_hand") + quantity)
     StockMovement.objects.create(
         stock_id=product_id, kind=Kind.FROM_RUN, delta=quantity, reason=reason
@@ -170,4 +184,77 @@ def stock_adjust(
         data={"delta": change, "reason": reason},
     )
     Stock.objects.filter(pk=stock.pk).update(on_hand=F("on_hand") + change)
+    after_commit(shelf.forget)
     return movement
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """Like `stock_adjust`: a change by `delta`, or `to` a counted number."""
+
+    slug: str
+    delta: int | None = None
+    to: int | None = None
+
+    def change(self, on_hand: int) -> int:
+        return self.delta if self.delta is not None else (self.to or 0) - on_hand
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """Units on hand before and after, by product; `short` would fall below what is held."""
+
+    changed: dict[int, tuple[int, int]]
+    short: dict[int, StockBelowHeld]
+
+
+@transactional
+def stocks_adjust(
+    *, wanted: Mapping[int, Adjustment], reason: str, actor_id: int | None
+) -> Adjusted:
+    """`stock_adjust` of several products by primary key; writes nothing where any is short."""
+    found = selectors.stocks(list(wanted))
+    # Counts that agree lock nothing, and buyers of those products do not wait.
+    moving = [pk for pk, stock in found.items() if wanted[pk].change(stock.on_hand)]
+    changed, short = {}, {}
+    for stock in locks.stocks(moving):
+        after = stock.on_hand + wanted[stock.pk].change(stock.on_hand)
+        if after < stock.held:
+            short[stock.pk] = StockBelowHeld(held=stock.held, on_hand=stock.on_hand)
+        elif after != stock.on_hand:
+            changed[stock.pk] = (stock.on_hand, after)
+    if not short:
+        _write_counts(wanted, changed, reason, actor_id)
+    return Adjusted(changed, short)
+
+
+def _write_counts(
+    wanted: Mapping[int, Adjustment],
+    changed: Mapping[int, tuple[int, int]],
+    reason: str,
+    actor_id: int | None,
+) -> None:
+    made = []
+    for pk, (before, after) in changed.items():
+        received = wanted[pk].delta is not None and after > before
+        kind = Kind.RECEIVED if received else Kind.ADJUSTED
+        made.append((pk, kind.value, after - before, reason, actor_id))
+    columns = ("stock_id", "kind", "delta", "reason", "actor_id")
+    for start in range(0, len(made), _AT_ONCE):
+        part = made[start : start + _AT_ONCE]
+        rows.insert(StockMovement, columns, part)
+        rows.change(Stock, {"on_hand": {pk: changed[pk][1] for pk, *_ in part}})
+    request_id = context.request_id.get()
+    record_many(
+        [
+            Act(
+                "stock.adjust",
+                f"product:{wanted[pk].slug}",
+                {"delta": after - before, "reason": reason},
+                request_id,
+                actor_id,
+            )
+            for pk, (before, after) in changed.items()
+        ]
+    )
+    after_commit(shelf.forget)

@@ -99,6 +99,7 @@ class OrderAdmin(ReadOnlyAdmin):
     list_filter = ("status", "fulfilment", "placed_at")
     list_select_related = ("user",)
     date_hierarchy = "placed_at"
+    linked_by = ("lines__product__id__exact",)
     search_fields = ("number", "user__email", "user__username", "lines__sku")
     ordering = ("-pk",)
     fields = (

@@ -7,6 +7,7 @@ from accounts.sessions.authentication import principal
 from common.api.docs import cursor_of, operation
 from common.api.serializers import CursorQuery
 from common.api.views import ApiView
+from common.replicas import may_lag
 from shop.orders import selectors
 from shop.orders.serializers import PurchasedItemOut, PurchaseOut, PurchaseQuery
 
@@ -18,6 +19,7 @@ class Purchases(ApiView):
         parameters=(PurchaseQuery,),
         tags=["purchases"],
     )
+    @may_lag
     def get(self, request: Request) -> Response:
         query = self.query(request, PurchaseQuery)
         lines = selectors.purchases(
@@ -36,6 +38,7 @@ class PurchasedItems(ApiView):
         parameters=(CursorQuery,),
         tags=["purchases"],
     )
+    @may_lag
     def get(self, request: Request) -> Response:
         self.query(request, CursorQuery)
         items = selectors.purchased_items(principal(request).pk)

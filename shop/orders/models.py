@@ -46,6 +46,9 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["user", "-id"], name="order_by_user"),
             models.Index(fields=["status", "expires_at"], name="order_overdue"),
+            # What was placed, and what was bought, in a time: statistics, and staff's lists.
+            models.Index(fields=["placed_at"], name="order_by_placed"),
+            models.Index(fields=["paid_at"], name="order_by_paid"),
         ]
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import F
+from django.db.models import F, Subquery
 from django.db.models.functions import Now
 
 from common import clock, rows
@@ -205,7 +205,9 @@ def order_mark_paid(order: Order, *, reason: str = "") -> None:
         _renew(order)
     _sell(order)
     Order.objects.filter(pk=order.pk).update(paid_at=Now(), deadline_suspended=False)
-    OrderLine.objects.filter(order=order).update(purchased_at=Now())
+    # The same moment: figures by order and by product must not differ at the turn of an hour.
+    paid_at = Order.objects.filter(pk=order.pk).values("paid_at")
+    OrderLine.objects.filter(order=order).update(purchased_at=Subquery(paid_at))
 
 
 def order_cancel(order: Order, *, actor_id: int | None, reason: str = "") -> None:

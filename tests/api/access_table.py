@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -19,10 +20,15 @@ from accounts.sessions.services import session_start
 from accounts.users.services import user_deactivate
 from common import clock
 from payments.checkout.services import Placed, order_place
+from payments.exchange import services as exchange
+from payments.exchange.models import ExchangeOrder
 from payments.intake.services import Capture, payment_settle
 from payments.stripe import services as stripe
 from tests.factories.events import stored_event
+from tests.factories.exchange import fund, listed
+from tests.factories.exports import exported
 from tests.factories.flash import daily, live_run
+from tests.factories.market import priced
 from tests.factories.orders import order_body
 from tests.factories.risk import allowed
 from tests.factories.shop import ProductFactory
@@ -41,7 +47,8 @@ Body = Callable[["World", str], dict[str, Any]]
 class Row:
     """Who may, the answer they get, and what the call needs to succeed.
 
-    `order` is the state in which the order of the path is: open, paid or underpaid.
+    `order` is the state in which the order of the path is: open, paid or underpaid; coins: open,
+    and to be paid with them.
     """
 
     who: str
@@ -49,6 +56,7 @@ class Row:
     body: Body | None = None
     order: str = "open"
     form: bool = False
+    query: str = ""
 
     def expected(self, caller: str, which: str) -> int:
         if self.who == "bearer of the body":
@@ -104,7 +112,10 @@ class World:
         return self.user(caller)
 
     def placed(self, owner: Any, state: str) -> Placed:
-        made = order_place(user_id=owner.pk, quantities={"goods": 1}, method="stripe")
+        if state == "coins":
+            priced("ethereum", "2000")
+        method = "crypto" if state == "coins" else "stripe"
+        made = order_place(user_id=owner.pk, quantities={"goods": 1}, method=method)
         if state == "paid":
             stripe.payment_confirm(payment_id=made.payment.pk, payment_method="pm_card_visa")
             stripe.intent_sync(payment_id=made.payment.pk)
@@ -112,6 +123,16 @@ class World:
             capture = Capture(999, "USD", f"pi_{made.payment.pk}")
             payment_settle(payment_id=made.payment.pk, capture=capture)
         return made
+
+    def coins_of(self, path: str, owner: Any) -> uuid.UUID:
+        """An exchange order that waits; for staff, a batch that does, or that is to be sent."""
+        listed("ABAN")
+        amount = "3" if path.endswith(("retry/", "reconcile/")) else "0.01"
+        made: ExchangeOrder = exchange.order_place(
+            user_id=fund(owner, 2000).pk, symbol="ABAN", amount=Decimal(amount)
+        )
+        made.refresh_from_db()
+        return made.batch.uid if "batches" in path and made.batch else made.uid
 
     def url(self, path: str, row: Row, caller: str, which: str) -> str:
         """The path with its parameter: an object's key, or one that is nobody's."""
@@ -122,6 +143,10 @@ class World:
         if "flash-sales/{slug}" in path:
             sale = live_run(units=5, stock=50, ends=True).sale
             return path.format(slug=sale.slug, uid=daily(sale).uid)
+        if "exchange/" in path and "{uid}" in path:
+            return path.format(uid=self.coins_of(path, self.owner(caller, which)))
+        if "exports/{uid}" in path:
+            return path.format(uid=exported(self.owner(caller, which)).uid)
         if "allowances/{uid}" in path:
             return path.format(uid=allowed().uid)
         if "{slug}" in path:
@@ -140,7 +165,9 @@ class World:
         """The answer of a call that is right in everything but perhaps caller and object."""
         method, path = operation
         send = getattr(self.client(caller), method.lower())
-        url = self.url(path, row, caller, which)
+        url = self.url(path, row, caller, which) + row.query
+        if "coin=" in url:
+            priced()
         return send(url, self.body(row, caller), format="multipart" if row.form else "json")
 
 
@@ -184,12 +211,24 @@ def _picture(*_: Any) -> dict[str, Any]:
     return {"image": SimpleUploadedFile("a.png", made.getvalue(), "image/png")}
 
 
+def _goods(*_: Any) -> dict[str, Any]:
+    rows = f"sku,name,description,price\nS-{uuid.uuid4().hex[:12]},A desk,,5.00\n"
+    return {"file": SimpleUploadedFile("goods.csv", rows.encode(), "text/csv")}
+
+
 def _order(*_: Any) -> dict[str, Any]:
     return order_body(("goods", 1))
 
 
 def _deposit(*_: Any) -> dict[str, Any]:
     return {"amount": "5.00", "currency": "USD", "payment": {"method": "stripe"}}
+
+
+def _coins(world: "World", caller: str) -> dict[str, Any]:
+    listed("ABAN")
+    if caller != "anonymous":
+        fund(world.user(caller), 100)
+    return {"currency": "ABAN", "amount": "0.01"}
 
 
 def _flash_sale(*_: Any) -> dict[str, Any]:
@@ -218,6 +257,7 @@ def _just(**body: Any) -> Body:
 
 A: Final = "/api/v1/auth/"
 V: Final = "/api/v1/"
+COIN: Final = "?coin=bitcoin"
 S: Final = "/api/v1/admin/"
 
 TABLE: Final[dict[Operation, Row]] = {
@@ -247,6 +287,29 @@ TABLE: Final[dict[Operation, Row]] = {
     ("POST", V + "flash-sales/{slug}/queue/"): Row("signed in"),
     ("POST", V + "flash-sales/{slug}/purchases/"): Row("signed in", 201, _units),
     #
+    ("GET", V + "dashboard/"): Row("anybody"),
+    ("GET", V + "tokens/"): Row("anybody"),
+    ("GET", V + "market/coins/"): Row("anybody"),
+    ("GET", V + "market/stats/"): Row("anybody", query=COIN),
+    ("GET", V + "market/deviation/"): Row("anybody", query=COIN),
+    ("GET", V + "market/history/"): Row("anybody", query=COIN),
+    ("GET", V + "market/stream/"): Row("anybody"),
+    ("GET", "/api/stats"): Row("anybody", query=COIN),
+    ("GET", "/api/deviation"): Row("anybody", query=COIN),
+    ("GET", S + "market/providers/"): Row("staff"),
+    ("GET", S + "dashboard/"): Row("staff"),
+    #
+    ("GET", V + "exchange/currencies/"): Row("signed in"),
+    ("GET", V + "exchange/orders/"): Row("signed in"),
+    ("POST", V + "exchange/orders/"): Row("signed in", 201, _coins),
+    ("GET", V + "exchange/orders/{uid}/"): Row("owner"),
+    ("POST", V + "exchange/orders/{uid}/cancel/"): Row("owner"),
+    ("GET", S + "exchange/batches/"): Row("staff"),
+    ("GET", S + "exchange/batches/{uid}/"): Row("staff"),
+    ("POST", S + "exchange/batches/{uid}/retry/"): Row("staff", 202),
+    ("POST", S + "exchange/batches/{uid}/give-back/"): Row("staff"),
+    ("POST", S + "exchange/batches/{uid}/reconcile/"): Row("staff"),
+    #
     ("GET", V + "orders/"): Row("signed in"),
     ("POST", V + "orders/"): Row("signed in", 201, _order),
     ("GET", V + "orders/{number}/"): Row("owner"),
@@ -256,6 +319,9 @@ TABLE: Final[dict[Operation, Row]] = {
     ("GET", V + "payments/{uid}/"): Row("owner"),
     ("POST", V + "payments/{uid}/confirm/"): Row(
         "owner", 202, _just(payment_method="pm_card_visa")
+    ),
+    ("POST", V + "payments/{uid}/transactions/"): Row(
+        "owner", 202, _just(tx_hash="0x" + "ab" * 32), order="coins"
     ),
     ("GET", V + "wallet/"): Row("signed in"),
     ("GET", V + "wallet/entries/"): Row("signed in"),
@@ -272,6 +338,11 @@ TABLE: Final[dict[Operation, Row]] = {
     ("DELETE", S + "products/{slug}/"): Row("staff", 204),
     ("GET", S + "products/{slug}/price-history/"): Row("staff"),
     ("POST", S + "products/{slug}/image/"): Row("staff", 200, _picture, form=True),
+    ("POST", S + "products/import/"): Row("staff", 201, _goods, form=True),
+    ("GET", S + "exports/"): Row("staff"),
+    ("POST", S + "exports/"): Row("staff", 202, _just(kind="products")),
+    ("GET", S + "exports/{uid}/"): Row("staff"),
+    ("GET", S + "exports/{uid}/file/"): Row("staff"),
     ("GET", S + "products/{slug}/stock/"): Row("staff"),
     ("POST", S + "products/{slug}/stock/"): Row("staff", 201, _just(delta=1, reason="found")),
     ("GET", S + "flash-sales/"): Row("staff"),

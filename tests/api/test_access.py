@@ -9,6 +9,7 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 
 from common.api.permissions import IsStaff
 from payments.checkout.api import FulfilOrder, OrderDetail
+from payments.exchange.models import ExchangeOrder
 from payments.intake import selectors as payments
 from payments.intake.models import Payment
 from shop.catalogue.api import StaffProducts
@@ -66,7 +67,8 @@ def test_the_table_has_every_operation_of_the_document_and_no_other() -> None:
 
 
 def test_the_document_has_every_operation_of_the_api() -> None:
-    api = [route for route in ROUTES if route.route.startswith("api/v1/")]
+    assigned = ("api/stats", "api/deviation")
+    api = [route for route in ROUTES if route.route.startswith(("api/v1/", *assigned))]
     served = [method for route in api for method in route.methods if method != "head"]
     assert len(served) == len(documented())
 
@@ -98,15 +100,20 @@ def test_lists_of_the_caller_hold_nothing_of_others(path: str) -> None:
         assert shown == (set() if path == "purchases/items/" else {caller})
 
 
+def things() -> int:
+    return Payment.objects.count() + ExchangeOrder.objects.count()
+
+
 def test_a_refused_call_changes_nothing() -> None:
     """The refusals of foreign payments, each followed by a look at the payment."""
     world = World()
     for operation in OWNED:
         for caller in ("other customer", "staff", "superuser"):
-            before = Payment.objects.count()
+            before = things()
             world.call(operation, TABLE[operation], caller, "foreign")
-            assert Payment.objects.count() == before + 1, "only the one that the test placed"
+            assert things() == before + 1, "only the one that the test placed"
     assert {*Payment.objects.values_list("status", flat=True)} == {"awaiting"}
+    assert {*ExchangeOrder.objects.values_list("status", flat=True)} == {"pooled"}
 
 
 # Controls: with a guard taken out, the same comparison fails.

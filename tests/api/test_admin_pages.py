@@ -8,6 +8,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -18,8 +19,14 @@ from common.admin.base import ReadOnlyAdmin
 from common.models import OutboxMessage
 from common.outbox.services import enqueue
 from payments.checkout.services import flash_purchase
+from payments.crypto.models import Scan
+from payments.exchange.models import ExchangeAttempt, ExchangeBatch, ExchangeOrder
 from payments.intake.models import Payment
 from payments.intake.services import refund_request
+from payments.market.models import ProviderState
+from payments.market.rules.budgets import Purpose
+from payments.market.rules.coins import COINS
+from payments.market.services import prices_refresh
 from payments.notices.services import notices_skip
 from payments.risk.models import RiskHit
 from payments.stripe.models import StripeIntent, WebhookEvent
@@ -27,7 +34,10 @@ from shop.flash_schedules.services import schedules_plan
 from shop.models import Order, Stock
 from shop.orders.rules import Fulfilment, Status
 from tests.factories.admin import pages, paid, placed, quiet_provider, root, send, text_of
+from tests.factories.coins import ask_back, paid_in_coins
+from tests.factories.exchange import fund, listed
 from tests.factories.flash import daily, live_run
+from tests.factories.market import priced
 from tests.factories.risk import allowed
 from tests.factories.shop import CategoryFactory, ProductFactory
 from tests.factories.users import StaffFactory
@@ -65,6 +75,38 @@ def fill() -> None:
     allowed()
     RiskHit.objects.create(user_id=payment.user_id, rule="user", action="refuse")
     schedules_plan()
+    priced()
+    coins_in_every_room(payment.user)
+    ProviderState.objects.get_or_create(provider="coingecko")
+    prices_refresh(coins=COINS, purpose=Purpose.TICK)
+    ask_back(paid_in_coins())
+    Scan.objects.get_or_create(chain_id=31337, number=1, hash="0x1")
+
+
+def coins_in_every_room(user: Any) -> None:
+    """An exchange order whose batch has been tried, without a venue that would be asked."""
+    row = listed("ABAN")
+    hold = hold_place(
+        reference=f"x:{fund(user, 500).uid}:{ExchangeBatch.objects.count()}",
+        account=customer(user.pk, "USD"),
+        amount=400,
+    )
+    frozen = {"state": "sealed", "sealed_at": Now(), "members": 1, "units": 1, "cost": 400}
+    batch = ExchangeBatch.objects.create(currency=row, worth=row.price, **frozen)
+    ExchangeOrder.objects.create(
+        user=user,
+        currency=row,
+        amount=1,
+        unit_price=row.price,
+        price_source="fixed",
+        cost=400,
+        status="settling",
+        batch=batch,
+        hold=hold,
+    )
+    ExchangeAttempt.objects.create(
+        batch=batch, number=1, client_order_id=f"{batch.uid}-1", units=1, open_for=batch.pk
+    )
 
 
 @pytest.mark.parametrize("model", REGISTERED, ids=lambda m: m._meta.label)

@@ -7,6 +7,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from shop.orders.models import Order
+from tests.factories.exchange import BATCHES, buy, listed, rich
+from tests.factories.exchange import ORDERS as COINS
 from tests.factories.flash import live_run
 from tests.factories.orders import ORDERS, STAFF, order_body, own_rollbacks, place
 from tests.factories.shop import ProductFactory
@@ -27,7 +29,8 @@ def raw(client: Any, url: str, body: str | bytes, kind: str = "application/json"
 @pytest.fixture(
     params=[
         *("orders", "cancel", "payments", "confirm", "refund", "stock", "fulfil"),
-        *("units", "sale", "runs", "end", "schedules", "allowances"),
+        *("units", "sale", "runs", "end", "schedules", "allowances", "transactions"),
+        *("coins", "coins cancel", "batch retry", "batch give-back", "batch reconcile"),
     ]
 )
 def route(request: Any, api: Any, staff_api: Any) -> tuple[Any, str]:
@@ -35,11 +38,14 @@ def route(request: Any, api: Any, staff_api: Any) -> tuple[Any, str]:
     flash = f"flash-sales/{live_run(units=1).sale.slug}"
     made = place(api, ("a", 1))
     number, uid = made["number"], made["payment"]["id"]
+    if request.param.startswith(("coins", "batch")):
+        return coins_route(request.param, staff_api)
     return {
         "orders": (api, ORDERS),
         "cancel": (api, f"{ORDERS}{number}/cancel/"),
         "payments": (api, f"{ORDERS}{number}/payments/"),
         "confirm": (api, f"/api/v1/payments/{uid}/confirm/"),
+        "transactions": (api, f"/api/v1/payments/{uid}/transactions/"),
         "refund": (staff_api, f"{STAFF}payments/{uid}/refund/"),
         "stock": (staff_api, f"{STAFF}products/a/stock/"),
         "fulfil": (staff_api, f"{STAFF}orders/{number}/fulfil/"),
@@ -50,6 +56,16 @@ def route(request: Any, api: Any, staff_api: Any) -> tuple[Any, str]:
         "allowances": (staff_api, f"{STAFF}risk/allowances/"),
         "schedules": (staff_api, f"{STAFF}{flash}/schedules/"),
     }[request.param]
+
+
+def coins_route(name: str, staff_api: Any) -> tuple[Any, str]:
+    listed("ABAN")
+    buyer = rich(1000)
+    bought = buy(buyer, "ABAN", "0.1")
+    _, _, action = name.partition(" ")
+    if name.startswith("batch"):
+        return staff_api, f"{BATCHES}{bought['batch']}/{action}/"
+    return buyer, f"{COINS}{bought['id']}/cancel/" if action else COINS
 
 
 NOT_JSON: list[str | bytes] = [

@@ -1,6 +1,5 @@
 """The public catalogue: a visitor and a member see the same shop at their own prices."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -141,10 +140,11 @@ def test_categories_come_in_their_own_order(visitor: APIClient) -> None:
 
 
 class HalfEther:
-    def price(self, amount: int) -> ports.TokenPrice:
-        return ports.TokenPrice(
-            "ETH", Decimal(amount) / 200_000, Decimal("2000"), "fixed", NOON, NOON, False
-        )
+    token, source, rate, stale = "ETH", "fixed", Decimal("2000"), False
+    as_of = expires_at = NOON
+
+    def amount(self, minor: int) -> str:
+        return format(Decimal(minor) / 200_000, "f")
 
 
 class Pricer:
@@ -155,14 +155,14 @@ class Pricer:
 
 
 @pytest.fixture
-def pricer() -> Iterator[None]:
-    ports.register_token_pricer(Pricer())
-    yield
-    ports.register_token_pricer(None)
+def pricer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "_pricer", Pricer())
 
 
-def test_without_a_source_of_token_prices_the_page_still_answers(visitor: APIClient) -> None:
-    ports.register_token_pricer(None)
+def test_without_a_source_of_token_prices_the_page_still_answers(
+    visitor: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ports, "_pricer", ports._NoPricer())
     ProductFactory(slug="oak")
     shown = detail(visitor, "oak", token="ETH")
     assert (shown["token_price"], shown["token_price_error"]) == (None, "unavailable")

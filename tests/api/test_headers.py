@@ -52,6 +52,18 @@ def test_what_is_inline_carries_the_nonce_of_its_answer(path: str) -> None:
         assert f"'nonce-{nonce[1]}'" in answer["Content-Security-Policy"]
 
 
+def test_other_settings_are_heard_by_an_answer_without_a_nonce(settings: Any) -> None:
+    usual = directives(Client().get("/livez"))
+    assert usual.keys() == settings.CONTENT_SECURITY_POLICY["DIRECTIVES"].keys()
+    only = {"DIRECTIVES": {"default-src": ["'none'"]}}
+    settings.CONTENT_SECURITY_POLICY = only
+    assert directives(Client().get("/livez")) == {"default-src": "'none'"}
+    settings.CONTENT_SECURITY_POLICY_REPORT_ONLY = only
+    assert "Content-Security-Policy-Report-Only" in Client().get("/livez")
+    settings.CONTENT_SECURITY_POLICY = {**only, "EXCLUDE_URL_PREFIXES": ["/livez"]}
+    assert "Content-Security-Policy" not in Client().get("/livez")
+
+
 def test_nonces_are_never_the_same() -> None:
     client = Client()
     policies = {client.get("/redoc/")["Content-Security-Policy"] for _ in range(3)}

@@ -39,7 +39,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RedisIsAway
 
     monkeypatch.setattr(store, "is_shared", lambda: True)
-    monkeypatch.setattr(store, "_in_redis", refuse)
+    monkeypatch.setattr(store, "count_shared", refuse)
 
 
 def statuses(client: Any, path: str, times: int, **extra: Any) -> list[int]:

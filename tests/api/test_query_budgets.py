@@ -18,7 +18,11 @@ from shop.flash_sales import services
 from shop.flash_sales.models import FlashRun
 from shop.flash_schedules.services import schedules_plan
 from tests.factories.events import stored_event
+from tests.factories.exchange import buy as buy_coins
+from tests.factories.exchange import fund, listed
+from tests.factories.exports import exported
 from tests.factories.flash import HOUR, daily, live_run
+from tests.factories.market import priced
 from tests.factories.orders import buy, place, post, refund
 from tests.factories.risk import allowed
 from tests.factories.shop import CategoryFactory, ProductFactory
@@ -31,16 +35,29 @@ pytestmark = pytest.mark.django_db
 V1 = "/api/v1/"
 # Queries of a signed-in caller whose session the cache knows.
 BUDGETS = {
+    # Prices are in the cache; the deviation is of a hundred rows.
+    "/api/deviation": 1,
+    "/api/stats": 0,
     "/api/v1/admin/audit-log/": 2,
+    # Its sums are in the cache; the rest is what staff act on.
+    "/api/v1/admin/dashboard/": 18,
+    "/api/v1/admin/exchange/batches/": 1,
+    "/api/v1/admin/exchange/batches/{uid}/": 3,
+    "/api/v1/admin/exports/": 1,
+    "/api/v1/admin/exports/{uid}/": 1,
+    # The audit row; the pieces are read one by one while they are sent.
+    "/api/v1/admin/exports/{uid}/file/": 2,
     "/api/v1/admin/flash-sales/": 5,
     "/api/v1/admin/flash-sales/{slug}/": 4,
     "/api/v1/admin/flash-sales/{slug}/runs/": 4,
     "/api/v1/admin/flash-sales/{slug}/schedules/": 4,
     "/api/v1/admin/flash-sales/{slug}/schedules/{uid}/": 4,
     "/api/v1/admin/ledger/trial-balance/": 1,
-    "/api/v1/admin/orders/": 5,
+    "/api/v1/admin/market/providers/": 3,
+    # Of a page with payments in coins: invoices, credits, how far the chain was read.
+    "/api/v1/admin/orders/": 8,
     "/api/v1/admin/orders/{number}/": 5,
-    "/api/v1/admin/payments/": 2,
+    "/api/v1/admin/payments/": 5,
     "/api/v1/admin/payments/{uid}/": 2,
     "/api/v1/admin/products/": 2,
     "/api/v1/admin/products/{slug}/": 1,
@@ -51,25 +68,37 @@ BUDGETS = {
     "/api/v1/admin/webhook-events/{event_id}/": 1,
     "/api/v1/auth/me/": 1,
     "/api/v1/categories/": 2,
+    "/api/v1/dashboard/": 0,
+    "/api/v1/exchange/currencies/": 2,
+    "/api/v1/exchange/orders/": 1,
+    "/api/v1/exchange/orders/{uid}/": 1,
     "/api/v1/flash-sales/": 5,
     "/api/v1/flash-sales/{slug}/": 4,
-    "/api/v1/flash-sales/{slug}/leaderboard/": 3,
+    "/api/v1/flash-sales/{slug}/leaderboard/": 4,
     "/api/v1/flash-sales/{slug}/queue/": 1,
     # Where nothing is published, as in a test's transaction; else none.
     "/api/v1/flash-sales/{slug}/stock/": 2,
     "/api/v1/flash-sales/{slug}/stream/": 2,
-    "/api/v1/orders/": 5,
+    "/api/v1/market/coins/": 0,
+    "/api/v1/market/deviation/": 1,
+    "/api/v1/market/history/": 1,
+    "/api/v1/market/stats/": 0,
+    "/api/v1/market/stream/": 0,
+    "/api/v1/orders/": 8,
     "/api/v1/orders/{number}/": 5,
-    "/api/v1/payments/": 2,
+    "/api/v1/payments/": 5,
     "/api/v1/payments/{uid}/": 2,
     "/api/v1/products/": 2,
     "/api/v1/products/{slug}/": 2,
     "/api/v1/purchases/": 1,
     "/api/v1/purchases/items/": 1,
     "/api/v1/purchases/summary/": 5,
+    "/api/v1/tokens/": 0,
     "/api/v1/wallet/": 1,
     "/api/v1/wallet/entries/": 1,
 }
+# Asked of one coin.
+OF_COIN = ("/stats", "/stats/", "/deviation", "/deviation/", "/history/")
 # Rows there are in the end; it begins with one.
 MANY = sized(10, 100)
 
@@ -84,8 +113,11 @@ def routes() -> dict[str, bool]:
 class World:
     """One customer's shop; `grow` adds one more of everything that the lists show."""
 
-    def __init__(self, api: APIClient, staff: APIClient, drain: Callable[..., int]) -> None:
-        self.api, self.staff, self.drain, self.last = api, staff, drain, {}
+    def __init__(
+        self, api: APIClient, owner: Any, staff: APIClient, drain: Callable[..., int]
+    ) -> None:
+        self.coins: dict[str, Any] = {}
+        self.owner, self.api, self.staff, self.drain, self.last = owner, api, staff, drain, {}
         self.first: FlashRun | None = None
 
     def grow(self) -> None:
@@ -105,10 +137,21 @@ class World:
         assert self.staff.patch(url, {"price": "11.00"}, format="json").status_code == 200
         stock = {"delta": 1, "reason": "count"}
         assert self.staff.post(f"{url}stock/", stock, format="json").status_code == 201
+        priced()
+        priced("ethereum", "2000")
+        place(self.api, (slug, 1), method="crypto")
+        self._coins()
         self._flash_sale()
+        self.exported = exported(self.owner)
         self.last = {"slug": slug, "number": order["number"]}
         self.last["event_id"] = stored_event(state="ignored").event_id
         self.last["uid"] = order["payment"]["id"]
+
+    def _coins(self) -> None:
+        """Another member of the open batch."""
+        listed("ABAN")
+        fund(self.owner, 100)
+        self.coins = buy_coins(self.api, "ABAN", "0.0001")
 
     def _flash_sale(self) -> None:
         """Another sale; of the first one another run, and another buyer on its leaderboard."""
@@ -137,7 +180,13 @@ class World:
         flash: dict[str, Any] = {}
         if self.first and "flash-sales" in route:
             flash = {"slug": self.first.sale.slug, "uid": self.schedule}
+        if "exchange" in route:
+            flash = {"uid": self.coins["batch" if "batches" in route else "id"]}
+        if "exports" in route:
+            flash = {"uid": self.exported.uid}
         path = route.format(**self.last | flash) + ("?page_size=100" if paged else "")
+        if route.endswith(OF_COIN) and "{" not in route:
+            path += "?coin=bitcoin"
         client.get(path)
         with CaptureQueriesContext(connection) as caught:
             answer = client.get(path)
@@ -147,12 +196,16 @@ class World:
 
 @pytest.fixture
 def world(
-    api: APIClient, sandbox: Any, drain: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    api: APIClient,
+    customer: Any,
+    sandbox: Any,
+    drain: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> World:
     # An entry that ends between the first call of a route and the counted one costs a query.
     monkeypatch.setattr(store, "LIVE_TTL", 3600)
     cache.clear()
-    found = World(api, client_for(StaffFactory()), drain)
+    found = World(api, customer, client_for(StaffFactory()), drain)
     found.grow()
     return found
 

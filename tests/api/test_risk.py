@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db.models import F
 from django.test import Client
+from redis.exceptions import ConnectionError as RedisIsAway
 
 from accounts.users.models import User
 from common.models import AuditEntry
@@ -138,10 +139,13 @@ class TestRefused:
     def test_while_the_cache_is_away_nobody_is_stopped(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        def away(*_: Any) -> Any:
+            raise RedisIsAway
+
         def gone(*_: Any) -> int:
             raise ValueError("no such key")
 
-        monkeypatch.setattr(store.cache, "incr", gone)
+        monkeypatch.setattr(store, "count_shared", away)
         monkeypatch.setattr(store.cache, "decr", gone)
         run, client = live_run(units=20), client_for(member())
         assert codes(buy(run, client) for _ in range(15)) == ["bought"] * 15
@@ -384,4 +388,4 @@ def test_control_the_same_fifty_from_one_address_with_one_card_are(settings: Any
 def test_a_count_that_fails_is_taken_back() -> None:
     with pytest.raises(KeyError), services.purchase_screened(user_id=1, address="", at_once=False):
         raise KeyError
-    assert store.count(Rule.USER, "1", 60) == 1
+    assert store.count([(Rule.USER, "1", 60)]) == [1]

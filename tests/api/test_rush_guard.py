@@ -21,6 +21,7 @@ from shop.flash_sales.services import crowd
 from shop.orders.models import Order
 from tests.factories.flash import live_run
 from tests.factories.users import UserFactory, client_for
+from tests.factories.wallet import rich
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_stripe")]
 
@@ -37,7 +38,6 @@ def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crowd, "FRESH_SECONDS", 60.0)
     monkeypatch.setattr(crowd, "STALE_SECONDS", 120.0)
     monkeypatch.setattr(crowd, "_KNOWN", {})
-    monkeypatch.setattr(rush, "_TOKENS", {})
 
 
 def django(environ: dict[str, Any], start: Any) -> list[bytes]:
@@ -231,6 +231,20 @@ def test_a_start_that_is_moved_is_noticed() -> None:
     crowd._KNOWN[SLUG].asked_at -= 70
     FlashRun.objects.filter(pk=run.pk).update(starts_at=Now())
     assert call()[0][:3] == "201"
+
+
+def test_a_run_that_is_all_paid_stays_over_until_somebody_writes_it_down() -> None:
+    """The crowd of those seconds is the greatest of all."""
+    coming_run(-60)
+    flash_purchase(user_id=rich(), slug=SLUG, quantity=1, method="wallet")
+    crowd.refusal_note(SLUG, SaleEnded(), asked_at=time.monotonic() - 70)
+    assert json.loads(call()[2])["code"] == "sale_ended"
+
+
+def test_a_sale_said_to_be_over_that_has_a_unit_after_all_goes_on() -> None:
+    coming_run(-60)
+    crowd.refusal_note(SLUG, SaleEnded(), asked_at=time.monotonic() - 70)
+    assert call()[0] == "201 Created"
 
 
 def test_control_a_refusal_that_is_never_asked_anew_stays(monkeypatch: pytest.MonkeyPatch) -> None:

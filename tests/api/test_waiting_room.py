@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from shop.flash_sales.models import FlashRun
+from payments.checkout.services import flash
+from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale
 from shop.flash_sales.services import run_end
 from tests.factories.flash import live_run
 from tests.factories.orders import own_rollbacks, post, settled
@@ -82,9 +83,32 @@ def test_staff_switch_the_room_on_and_off(api: Any, staff_api: Any) -> None:
     sale = f"/api/v1/admin/flash-sales/{run.sale.slug}/"
     shown = staff_api.patch(sale, {"admission_rate": 1}, format="json").json()
     assert shown["admission_rate"] == 1
-    assert purchase(api, run, None).json()["code"] == "not_admitted"
+    for _ in range(2):
+        assert purchase(api, run, None).json()["code"] == "not_admitted"
     assert staff_api.patch(sale, {"admission_rate": None}, format="json").status_code == 200
+    for _ in range(2):
+        assert purchase(api, run, None).status_code == 201
+
+
+def test_a_room_is_found_by_a_process_that_knows_of_none(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = live_run(units=5)
     assert purchase(api, run, None).status_code == 201
+    FlashSale.objects.filter(pk=run.sale_id).update(admission_rate=1)
+    assert purchase(api, run, None).json()["code"] == "not_admitted"
+    assert FlashPurchase.objects.count() == 1
+    # The control: without the look inside the transaction he buys.
+    flash._ROOMS.clear()
+    monkeypatch.setattr(flash, "_check_room", lambda run, one: None)
+    assert purchase(api, run, None).status_code == 201
+
+
+def test_who_was_let_in_buys_at_the_first_call_to_a_process(api: Any, run: FlashRun) -> None:
+    flash._ROOMS.clear()
+    ticket = place(api, run)["ticket"]
+    time.sleep(0.6)
+    assert purchase(api, run, ticket).status_code == 201
 
 
 def test_the_room_of_a_sale_that_is_over_is_closed(api: Any, run: FlashRun) -> None:

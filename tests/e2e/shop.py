@@ -23,10 +23,10 @@ class Shop:
     def __init__(self, state: Path) -> None:
         self.port = free_port()
         self.access = ""
-        environment = {"PATH": os.environ["PATH"], "SOUK_STATE_DIR": str(state)}
+        self.environment = {"PATH": os.environ["PATH"], "SOUK_STATE_DIR": str(state)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "config.embedded", "--port", str(self.port)],
-            env=environment,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -44,6 +44,14 @@ class Shop:
                 return "".join(lines)
             assert time.monotonic() < deadline
         pytest.fail("it ended: " + "".join(lines))
+
+    def manage(self, *command: str, **environment: str) -> str:
+        """What a command of `manage.py` prints."""
+        found = {**self.environment, "PUBLIC_URL": f"http://127.0.0.1:{self.port}", **environment}
+        argv = [sys.executable, "manage.py", *command]
+        done = subprocess.run(argv, env=found, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         request = urllib.request.Request(
@@ -69,6 +77,12 @@ class Shop:
         account = {"email": email, "password": "a-long-enough-passphrase"}
         self.access = self.call("POST", "auth/register/", account)[1]["access"]
 
+    def sign_in(self, username: str, password: str) -> None:
+        body = {"username": username, "password": password}
+        status, pair = self.call("POST", "auth/token/", body)
+        assert status == 200, pair
+        self.access = pair["access"]
+
     def order(self, product: str) -> Any:
         body = {"lines": [{"product": product, "quantity": 1}], "payment": {"method": "stripe"}}
         status, order = self.call("POST", "orders/", body)
@@ -81,6 +95,11 @@ class Shop:
 
     def available(self, product: str) -> int:
         return int(self.get(f"products/{product}/")["available"])
+
+    def kill(self) -> None:
+        """All of it at once; that Ctrl-C ends it is for `test_make_run.py` to show."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
 
     def interrupt(self) -> int:
         os.killpg(self.process.pid, signal.SIGINT)

@@ -44,7 +44,8 @@ def own_rollbacks(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def settled(db: None) -> Iterator[None]:
     """No invariant is broken when the test ends."""
     yield
-    assert invariants.breaches() == []
+    found = invariants.breaches()
+    assert found == [], found
 
 
 def order_body(*lines: tuple[str, int], method: str = "stripe", **more: Any) -> dict[str, Any]:

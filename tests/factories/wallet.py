@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from accounts.ledger import selectors as ledger
+from accounts.ledger import rules, selectors, services
 from tests.factories.orders import confirm, get_payment, post
+from tests.factories.users import UserFactory
 
 WALLET = "/api/v1/wallet/"
 
@@ -28,4 +29,19 @@ def balance(client: Any) -> tuple[str, str]:
 
 
 def house(kind: str) -> int:
-    return ledger.house_balances().get((kind, "USD"), 0)
+    return selectors.house_balances().get((kind, "USD"), 0)
+
+
+def rich(amount: int = 100_000) -> int:
+    """A customer with money that no payment brought."""
+    user = UserFactory()
+    services.transfer_post(
+        reference=f"test:{user.pk}",
+        kind="gift",
+        entries=rules.move(
+            amount,
+            debit=rules.house(rules.Kind.LOSSES, "USD"),
+            credit=rules.customer(user.pk, "USD"),
+        ),
+    )
+    return int(user.pk)

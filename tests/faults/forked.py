@@ -18,6 +18,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from common.outbox import services as outbox
+from payments.exchange import gateway as venue
 from payments.stripe import gateway
 
 PROVIDER_CALLS = (
@@ -30,7 +31,8 @@ PROVIDER_CALLS = (
     "retrieve_refund",
     "retrieve_dispute",
 )
-POINTS: dict[str, tuple[Any, str]] = {
+Points = dict[str, tuple[Any, str]]
+POINTS: Points = {
     **{name: (gateway, name) for name in PROVIDER_CALLS},
     "commit": (BaseDatabaseWrapper, "_commit"),
     "send": (outbox, "send"),
@@ -58,16 +60,19 @@ class Run:
     killed: bool
 
 
-def run_forked(script: Script, folder: Path, kill: Kill | None = None) -> Run:
+def run_forked(
+    script: Script, folder: Path, kill: Kill | None = None, *, points: Points = POINTS
+) -> Run:
     """Carry `script` out in another process; it calls what it is given once a step is answered."""
     notes = folder / "notes"
     notes.unlink(missing_ok=True)
     # A socket that two processes share mixes up their answers.
     connections.close_all()
     gateway._client.cache_clear()
+    venue._client.cache_clear()
     pid = os.fork()
     if pid == 0:
-        _child(script, notes, kill)
+        _child(script, notes, kill, points)
     _, status = os.waitpid(pid, 0)
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
     assert killed or status == 0, notes.read_text()
@@ -79,7 +84,7 @@ def run_forked(script: Script, folder: Path, kill: Kill | None = None) -> Run:
     )
 
 
-def _child(script: Script, notes: Path, kill: Kill | None) -> None:
+def _child(script: Script, notes: Path, kill: Kill | None, points: Points) -> None:
     """Never returns: the tests that are this process's memory must not run on in it."""
     code = 1
     try:
@@ -88,7 +93,7 @@ def _child(script: Script, notes: Path, kill: Kill | None) -> None:
             def note(kind: str, text: str) -> None:
                 file.write(json.dumps([kind, text]) + "\n")
 
-            for name, (owner, attribute) in POINTS.items():
+            for name, (owner, attribute) in points.items():
                 visited = _visited(getattr(owner, attribute), name, kill, note)
                 setattr(owner, attribute, visited)
             try:

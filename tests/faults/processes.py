@@ -93,8 +93,8 @@ class Shop:
     def start_worker(self, **switches: str) -> None:
         self._start(
             "worker",
-            "-m celery --app=config worker --queues=payments,background --concurrency=2 "
-            "--loglevel=INFO",
+            "-m celery --app=config worker --queues=payments,webhooks,mail,background "
+            "--concurrency=2 --loglevel=INFO",
             switches,
         )
 

@@ -3,8 +3,7 @@
 A new task needs a line in `CASES`; `test_tasks_repeat.py` fails for a task that has none.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -20,35 +19,33 @@ from accounts.ledger.rules import customer
 from accounts.ledger.selectors import balances_of
 from accounts.sessions.models import RefreshFamily
 from accounts.sessions.services import session_start
+from common import clock
 from common.audit.models import AuditBatch, AuditEntry
 from common.audit.services import record as audit
 from common.idempotency.models import IdempotencyRecord
 from common.outbox.models import OutboxMessage
+from config.metrics import rounds
 from payments.checkout import services as checkout
 from payments.checkout.services import Placed
 from payments.intake import services as machine
 from payments.intake.models import Payment, PaymentEvent, Refund
+from payments.market.models import CoinPrice, MarketTurn
+from payments.market.rules.coins import COINS
+from payments.statistics.models import MethodDay, MethodHour
 from payments.stripe import gateway
 from payments.stripe import services as stripe_services
 from payments.stripe.models import StripeIntent, StripeRefund, WebhookEvent
-from shop.models import FlashRun, Order, Stock
+from shop.models import FlashRun, Order, SalesDay, SalesHour, Stock
 from tests.factories.events import stored_event
 from tests.factories.flash import daily, live_run
 from tests.factories.users import UserFactory
+from tests.faults import coin_cases
+from tests.faults.cases import Case, Prepare
+from tests.faults.coin_task_cases import COIN_CASES
+from tests.faults.sheet_task_cases import SHEET_CASES
 from tests.races.parallel import capture_of, order_of_one
 
 APPS = ("accounts", "common", "config", "dashboards", "payments", "shop")
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One call of a task, and what it could change, read again at each call of `state`."""
-
-    state: Callable[[], Any]
-    payload: dict[str, Any] = field(default_factory=dict)
-
-
-Prepare = Callable[[Any], Case]
 
 
 def registered() -> list[str]:
@@ -278,6 +275,38 @@ def flash_sweep(sandbox: Any) -> Case:
     )
 
 
+def count_sales(sandbox: Any) -> Case:
+    """An order that is paid and not counted yet."""
+    product_id = paid().order.lines.get().product_id
+    kept = ("orders", "units", "amount", "refunded_units", "refunded")
+
+    def state() -> list[Any]:
+        tables = (SalesHour.objects, SalesDay.objects)
+        return [list(rows.filter(product=product_id).values_list(*kept)) for rows in tables]
+
+    return Case(state)
+
+
+def count_methods(sandbox: Any) -> Case:
+    """Orders that are paid, one of them with money given back, and none counted yet."""
+    refund = ask_refund(paid())
+    # Otherwise it is decided at one moment or another of what follows, and counted or not.
+    machine.refund_settle(refund_id=refund.pk, succeeded=True)
+    before = _sums_of_methods()
+    paid()
+    return Case(lambda: _sums_of_methods() - before)
+
+
+def _sums_of_methods() -> Counter[str]:
+    """Of all ways to pay, by hour and by day."""
+    found: Counter[str] = Counter()
+    for table in (MethodHour, MethodDay):
+        for row in table.objects.values():
+            for name in ("orders", "amount", "refunds", "refunded"):
+                found[f"{table.__name__} {name}"] += row[name]
+    return found
+
+
 def flash_plan(sandbox: Any) -> Case:
     """A daily schedule, an hour late still with its moment ahead; the stock is for one run."""
     run = live_run(units=1, stock=4, ends=True)
@@ -291,7 +320,38 @@ def flash_plan(sandbox: Any) -> Case:
     )
 
 
+def market_tick(sandbox: Any) -> Case:
+    """However often it is time, each coin has its prices once by the provider's own moments."""
+    CoinPrice.objects.all().delete()
+    MarketTurn.objects.all().delete()
+    # What was before is filled in once, and takes a while.
+    names = [f"history:simulated:{coin.id}" for coin in COINS]
+    MarketTurn.objects.bulk_create(MarketTurn(name=name) for name in names)
+    rows = CoinPrice.objects.values_list("provider", "coin", "updated_at")
+    return Case(lambda: (len({row[1] for row in rows.all()}), len(rows.all()) - len(set(rows))))
+
+
+def market_forget(sandbox: Any) -> Case:
+    """Of 101 prices two are old enough, and one of these is among the newest hundred."""
+    CoinPrice.objects.all().delete()
+    now = clock.now()
+    ages = [*range(99), 200 * 1440, 201 * 1440]
+    CoinPrice.objects.bulk_create(
+        CoinPrice(
+            provider="simulated", coin="bitcoin", updated_at=now - timedelta(minutes=age), price=1
+        )
+        for age in ages
+    )
+    return Case(CoinPrice.objects.count)
+
+
+def pulse(sandbox: Any) -> Case:
+    return Case(lambda: (rounds.age("mail") or 99) < 60, {"queue": "mail"})
+
+
 CASES: dict[str, Prepare] = {
+    **COIN_CASES,
+    **SHEET_CASES,
     "accounts.credentials.send_reset": send_reset,
     "accounts.credentials.send_verification": send_verification,
     "accounts.ledger.expire_holds": expire_holds,
@@ -301,7 +361,14 @@ CASES: dict[str, Prepare] = {
     "common.outbox.forget_done": forget_messages,
     "common.outbox.sweep": sweep,
     "config.check_invariants": check_invariants,
+    "config.pulse": pulse,
     "payments.checkout.expire_overdue": expire_overdue,
+    "payments.exchange.reconcile": coin_cases.reconcile,
+    "payments.exchange.settle_batch": coin_cases.settle_batch,
+    "payments.exchange.sweep": coin_cases.sweep,
+    "payments.market.forget": market_forget,
+    "payments.market.tick": market_tick,
+    "payments.market.update": market_tick,
     "payments.notices.send": notice,
     "payments.stripe.cancel_intent": cancel_intent,
     "payments.stripe.open_intent": open_intent,
@@ -314,4 +381,6 @@ CASES: dict[str, Prepare] = {
     "payments.stripe.sync_refund": sync_refund,
     "shop.flash_sales.sweep": flash_sweep,
     "shop.flash_schedules.plan": flash_plan,
+    "shop.statistics.count": count_sales,
+    "payments.statistics.count": count_methods,
 }

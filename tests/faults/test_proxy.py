@@ -18,7 +18,7 @@ from common.idempotency.models import IdempotencyRecord
 from common.idempotency.services import CLAIM_LAPSES
 from common.outbox.models import OutboxMessage
 from config import invariants
-from config.settings.base import mysql
+from config.settings.servers import mysql
 from payments.sandbox.stripe import StripeSandbox
 from payments.stripe import services as stripe
 from payments.stripe.models import StripeIntent

@@ -15,7 +15,7 @@ from accounts.sessions import selectors, services, tokens
 from accounts.sessions import store as sessions
 from common.cache.store import OPEN_SECONDS, Breaker
 from config import invariants
-from config.settings.base import redis_cache
+from config.settings.servers import redis_cache
 from tests.factories.shop import ProductFactory
 from tests.factories.users import UserFactory, client_for
 from tests.faults.proxy import NORMAL, Fault, Kind, Proxy, timed

@@ -18,6 +18,8 @@ from accounts.credentials import services as credentials
 from common.outbox import services as outbox
 from common.outbox.errors import TryLater
 from config import invariants
+from payments.chain import gateway as chain
+from payments.exports import rules as exports
 from payments.intake import services as machine
 from payments.intake.models import Payment, Refund
 from payments.notices import services as notices
@@ -26,6 +28,7 @@ from payments.stripe import services as stripe_services
 from payments.stripe.models import StripeAttempt
 from payments.stripe.services import intents
 from shop.models import Order
+from tests.factories.chain import in_process
 from tests.faults.task_cases import CASES, Case, ask_refund, paid, registered
 from tests.races.parallel import in_parallel, order_of_one
 
@@ -37,6 +40,17 @@ HOUR = 3600
 @pytest.fixture(autouse=True)
 def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "send", lambda *args: None)
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "PIECE_ROWS", 2)
+
+
+@pytest.fixture(autouse=True)
+def _chain_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing listens at CHAIN_RPC_URL here."""
+    monkeypatch.setattr(chain, "_post", lambda body: in_process(body)[1])
 
 
 def run(task: str, case: Case) -> None:

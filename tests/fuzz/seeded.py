@@ -9,7 +9,9 @@ from common import clock
 from payments.checkout.services import deposit_open
 from tests.api.access_table import TABLE, Row, World
 from tests.factories.events import stored_event
+from tests.factories.exports import exported
 from tests.factories.flash import daily, live_run
+from tests.factories.market import priced
 from tests.factories.risk import allowed
 from tests.factories.shop import CategoryFactory, ProductFactory
 
@@ -49,6 +51,7 @@ class Seeded:
         allowed()
         stored_event()
         stored_event()
+        priced()
 
     def token(self, caller: str) -> str | None:
         """What `caller` signs in with; nothing for nobody."""
@@ -65,13 +68,20 @@ class Seeded:
         if "flash-sales/{slug}" in self.path:
             sale = self.sale or live_run(units=5, stock=50, ends=True).sale
             return sale.slug if name == "slug" else str(daily(sale).uid)
+        if "exports/" in self.path:
+            return str(exported(self.world.user(self.caller)).uid)
         if "allowances/" in self.path:
             return str(allowed().uid)
+        if "exchange/" in self.path:
+            return str(self.world.coins_of(self.path, self.world.user(self.caller)))
         if name == "slug":
             return ProductFactory(stock=5).slug
         if name == "event_id":
             return stored_event().event_id
         user = self.world.user(self.caller)
+        if self.row.order == "coins":
+            # No card's payment has transactions.
+            state = "coins"
         if state == "deposit" and name == "uid":
             return str(
                 deposit_open(user_id=user.pk, method="stripe", amount=500, currency="USD").uid
@@ -86,13 +96,15 @@ class Seeded:
             user, until = self.world.user(self.caller), timedelta(hours=1)
             purpose = NEEDS_TOKEN[self.path]
             made["token"] = tokens.make(purpose, user, now=clock.now(), lifetime=until)
-        if "image" in made:
-            made["image"] = made["image"].read()
+        for name in ("image", "file"):
+            if name in made:
+                made[name] = made[name].read()
         return made
 
     def query(self) -> dict[str, Any]:
         """Values that the shop has something for, by parameter."""
         known = {"page": 1, "category": self.category, "product": "goods", "cursor": self._cursor()}
+        known |= {"coin": "bitcoin", "token": "ETH"}
         return {name: value for name, value in known.items() if value is not None}
 
     def _cursor(self) -> str | None:

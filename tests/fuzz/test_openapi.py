@@ -12,15 +12,30 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from common.errors import Busy
+from payments.market.live.inline import streams
 from tests.factories.orders import own_rollbacks, settled
 from tests.fuzz.calls import KINDS, answer, callers, cases, document, judge, operations
 from tests.fuzz.seeded import Seeded
 from tests.fuzz.size import CASES, MANY
 
 __all__ = ["own_rollbacks", "settled"]
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_rollbacks", "settled", "sandbox")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("own_rollbacks", "settled", "sandbox", "short_streams"),
+]
 
 OPERATIONS = operations(document())
+
+
+@pytest.fixture
+def short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are answered, and end: the caller reads an answer to its end, and prices have none."""
+
+    async def full(*_: Any) -> Any:
+        raise Busy
+
+    monkeypatch.setattr(streams, "join", full)
 
 
 def share() -> int:

@@ -61,13 +61,13 @@ def post_order(client: APIClient, lines: Mapping[str, int], **headers: str) -> A
     return client.post("/api/v1/orders/", body, format="json", headers=headers)
 
 
-def order_of_one(*, stock: int = 1) -> Placed:
+def order_of_one(*, stock: int = 1, method: str = "stripe") -> Placed:
     """An unpaid order of one unit of a new product."""
     # A product whose stock is there a commit before its movements is a breach to who looks then.
     with transaction.atomic():
         product = ProductFactory(stock=stock)
     return checkout.order_place(
-        user_id=UserFactory().pk, quantities={product.slug: 1}, method="stripe"
+        user_id=UserFactory().pk, quantities={product.slug: 1}, method=method
     )
 
 

@@ -184,6 +184,7 @@ def early_events(sandbox: Any, drain: Any) -> list[tuple[Any, ...]]:
                 user_id=user.pk,
                 quantities={product.slug: 1},
                 method="stripe",
+                terms=None,
                 expected_total=None,
             )
             for user in users

@@ -9,6 +9,12 @@ Purse = tuple[int, str]
 Refusal = type[SoukError] | None
 
 
+def other(purse: Purse) -> Purse:
+    """The same customer's wallet in the other currency."""
+    owner, currency = purse
+    return owner, "ETH" if currency == "USD" else "USD"
+
+
 class Call(NamedTuple):
     """One call of the ledger, made so that it can be made again."""
 
@@ -25,6 +31,8 @@ class Slip(NamedTuple):
     status: str = "pending"
     posted: int = 0
     overdue: bool = False
+    # The call that paid from it.
+    paid_by: str = ""
 
 
 class Model:
@@ -35,6 +43,8 @@ class Model:
         self.held: dict[Purse, int] = {}
         self.done: dict[str, Call] = {}
         self.holds: dict[str, Slip] = {}
+        # Debits less credits of what the venue holds, by currency.
+        self.venue: dict[str, int] = {}
 
     def apply(self, call: Call) -> Refusal:
         """Do it in the dictionaries; the refusal to be expected, or None."""
@@ -85,12 +95,24 @@ class Model:
         if call.amount > slip.call.amount:
             return InsufficientFunds
         if (slip.status, slip.posted) == ("posted", call.amount):
-            return None
+            return None if slip.paid_by == call.kind else ReferenceReused
         if slip.status != "pending":
             return InvalidTransition
         if slip.overdue:
             return HoldExpired
-        return self._end(slip, "posted", call.amount)
+        return self._end(slip, "posted", call.amount, paid_by=call.kind)
+
+    def _settle(self, call: Call) -> Refusal:
+        """Pay from a hold for as many units of the other currency, as an exchange order does."""
+        before = self.holds[call.reference]
+        if refusal := self._post(call):
+            return refusal
+        if self.holds[call.reference] != before:
+            coin = other(call.purse)
+            self._add(coin, call.amount)
+            self.venue[call.purse[1]] = self.venue.get(call.purse[1], 0) - call.amount
+            self.venue[coin[1]] = self.venue.get(coin[1], 0) + call.amount
+        return None
 
     def _void(self, call: Call) -> Refusal:
         slip = self.holds[call.reference]
@@ -104,6 +126,7 @@ class Model:
             self._end(slip, "expired")
         return len(late)
 
-    def _end(self, slip: Slip, status: str, posted: int = 0) -> None:
+    def _end(self, slip: Slip, status: str, posted: int = 0, paid_by: str = "") -> None:
         self._add(slip.call.purse, slip.call.amount - posted, -slip.call.amount)
-        self.holds[slip.call.reference] = slip._replace(status=status, posted=posted)
+        ended = slip._replace(status=status, posted=posted, paid_by=paid_by)
+        self.holds[slip.call.reference] = ended

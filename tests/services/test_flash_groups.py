@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 from django.db import IntegrityError
 
-from accounts.ledger import rules as ledger
-from accounts.ledger import services as books
 from accounts.ledger.models import Account, Posting, Transfer
 from common.audit.models import AuditEntry
 from common.idempotency import services as idempotency
@@ -22,23 +20,9 @@ from shop.orders.models import Order, OrderEvent, OrderLine
 from tests.factories.flash import live_run
 from tests.factories.orders import own_rollbacks, settled  # noqa: F401
 from tests.factories.users import UserFactory, client_for
+from tests.factories.wallet import rich
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_rollbacks", "settled")]
-
-
-def rich(amount: int = 100_000) -> int:
-    """A customer with money that no payment brought."""
-    user = UserFactory()
-    books.transfer_post(
-        reference=f"test:{user.pk}",
-        kind="gift",
-        entries=ledger.move(
-            amount,
-            debit=ledger.house(ledger.Kind.LOSSES, "USD"),
-            credit=ledger.customer(user.pk, "USD"),
-        ),
-    )
-    return int(user.pk)
 
 
 def wish(run: FlashRun, user_id: int, quantity: int = 1, **more: Any) -> Wish:

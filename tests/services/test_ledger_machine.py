@@ -27,7 +27,7 @@ from common.errors import SoukError
 from config import ledger_invariants
 from tests.factories.orders import own_rollbacks  # noqa: F401
 from tests.factories.users import UserFactory
-from tests.services.ledger_model import Call, Model, Purse, Refusal
+from tests.services.ledger_model import Call, Model, Purse, Refusal, other
 from tests.sizes import PROVE, sized
 
 pytestmark = [
@@ -38,6 +38,7 @@ pytestmark = [
 
 SEQUENCES, STEPS = sized(15, 1_000), sized(25, 50)
 MOST = 10**30
+VENUE = Kind.EXCHANGE_CLEARING
 LEDGER_ALONE = [
     check
     for check in ledger_invariants.CHECKS
@@ -93,6 +94,26 @@ def post(call: Call) -> None:
     services.hold_post(hold_id=hold_pk(call), credit=sales, kind="sale", amount=call.amount)
 
 
+@db.transactional
+def settle(call: Call) -> None:
+    """As the exchange gives a member its share: money for coins, both or neither."""
+    coin = other(call.purse)
+    services.wallets_lock(refs=[wallet(call.purse), wallet(coin)])
+    services.hold_post(
+        hold_id=hold_pk(call),
+        credit=house(Kind.EXCHANGE_CLEARING, call.purse[1]),
+        kind="exchange",
+        amount=call.amount,
+    )
+    services.transfer_post(
+        reference=f"exchange:{call.reference}",
+        kind="exchange",
+        entries=move(
+            call.amount, debit=house(Kind.EXCHANGE_CLEARING, coin[1]), credit=wallet(coin)
+        ),
+    )
+
+
 LEDGER: dict[str, Callable[[Call], Any]] = {
     "deposit": lambda c: moved(c, debit=clearing(c.purse), credit=wallet(c.purse)),
     "sale": lambda c: moved(c, debit=wallet(c.purse), credit=house(Kind.SALES, c.purse[1])),
@@ -103,6 +124,7 @@ LEDGER: dict[str, Callable[[Call], Any]] = {
     ),
     "hold_rest": hold_rest,
     "post": post,
+    "settle": settle,
     "void": lambda c: services.hold_void(hold_id=hold_pk(c)),
 }
 
@@ -176,9 +198,9 @@ class Ledger(RuleBasedStateMachine):
         self.new(kind, pick, amount, crashes)
 
     @precondition(lambda self: self.model.holds)
-    @rule(pick=PICKS, amount=AMOUNTS, crashes=CRASHES)
-    def post(self, pick: int, amount: int | None, crashes: bool) -> None:
-        self.decide("post", pick, amount, crashes)
+    @rule(kind=st.sampled_from(["post", "settle"]), pick=PICKS, amount=AMOUNTS, crashes=CRASHES)
+    def post(self, kind: str, pick: int, amount: int | None, crashes: bool) -> None:
+        self.decide(kind, pick, amount, crashes)
 
     @precondition(lambda self: self.model.holds)
     @rule(pick=PICKS, crashes=CRASHES)
@@ -215,6 +237,8 @@ class Ledger(RuleBasedStateMachine):
         model = self.model
         assert found == {p: (model.available.get(p, 0), model.held.get(p, 0)) for p in self.purses}
         assert all(part >= 0 for both in found.values() for part in both)
+        venue = {c: n for (k, c), n in selectors.house_balances().items() if n and k == VENUE}
+        assert venue == {c: n for c, n in model.venue.items() if n}
         assert {row["difference"] for row in selectors.trial_balance()} <= {0}
         assert [line for check in LEDGER_ALONE for line in check()] == []
 

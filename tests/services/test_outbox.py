@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from common.db import after_commit
-from common.outbox import services
+from common.outbox import broker, services
 from common.outbox.errors import TryLater
 from common.outbox.models import OutboxMessage
 from common.outbox.selectors import overdue
@@ -105,6 +105,49 @@ def test_the_sweep_sends_what_is_due_and_what_the_broker_lost(sent: list[int]) -
     assert services.sweep() == 2
     assert set(sent) == {fresh.pk, delayed.pk}
     assert services.sweep() == 0
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """What the broker says of its queues."""
+    found: dict[str, int] = {}
+    monkeypatch.setattr(broker, "lengths", lambda queues: found)
+    return found
+
+
+def test_what_waits_in_a_long_queue_is_not_sent_again(
+    sent: list[int], waiting: dict[str, int]
+) -> None:
+    """Copies every few seconds of all that waits would only make it longer."""
+    row, new = message(), message(delay=1)
+    OutboxMessage.objects.update(next_attempt_at=Now())
+    OutboxMessage.objects.filter(pk=row.pk).update(sent_at=Now() - timedelta(seconds=60))
+    waiting["background"] = services.BACKED_UP + 1
+    assert services.sweep() == 1
+    assert sent == [new.pk]
+    # Whatever is long, it is another queue's business.
+    waiting["background"], waiting["payments"] = 0, services.BACKED_UP + 1
+    assert services.sweep() == 1
+    assert sent == [new.pk, row.pk]
+
+
+def test_what_is_lost_behind_a_long_queue_is_sent_again_in_the_end(
+    sent: list[int], waiting: dict[str, int]
+) -> None:
+    row = message()
+    waiting["background"] = services.BACKED_UP + 1
+    OutboxMessage.objects.update(sent_at=Now() - services.RESEND_LATEST)
+    assert services.sweep() == 1
+    assert sent == [row.pk]
+
+
+def test_a_broker_that_is_away_has_no_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise ConnectionRefusedError
+
+    assert broker.lengths(["mail"]).keys() == {"mail"}
+    monkeypatch.setattr(current_app, "connection_for_read", away)
+    assert broker.lengths(["mail"]) == {}
 
 
 def test_a_task_that_nobody_knows_does_not_hold_up_those_behind_it(sent: list[int]) -> None:

@@ -2,12 +2,13 @@
 
 import base64
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import jwt
 import pytest
+import time_machine
 from django.conf import settings
 
 from accounts.sessions import tokens
@@ -109,3 +110,32 @@ def test_an_expired_token_says_so(settings: Any) -> None:
 def test_an_access_token_is_no_refresh_token() -> None:
     with pytest.raises(TokenNotValid):
         tokens.read(tokens.issue(FAMILY)[0].access, "refresh")
+
+
+def test_a_genuine_token_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    access = tokens.issue(FAMILY)[0].access
+    first = tokens.read(access, "access")
+    monkeypatch.setattr(tokens, "_decode", lambda _: pytest.fail("verified again"))
+    assert tokens.read(access, "access") == first
+    with pytest.raises(TokenNotValid):
+        tokens.read(access, "refresh")
+
+
+def test_what_was_verified_ends_with_the_token_and_with_the_key(settings: Any) -> None:
+    access = tokens.issue(FAMILY)[0].access
+    tokens.read(access, "access")
+    with (
+        time_machine.travel(datetime.now(UTC) + settings.ACCESS_TOKEN_LIFETIME),
+        pytest.raises(TokenExpired),
+    ):
+        tokens.read(access, "access")
+    settings.JWT_SIGNING_KEY = "another-key-0123456789-abcdefghijklmnopqrstuvwxyz"
+    with pytest.raises(TokenNotValid):
+        tokens.read(access, "access")
+
+
+def test_no_more_tokens_are_kept_than_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MOST_GENUINE", 3)
+    for _ in range(20):
+        tokens.read(tokens.issue(FAMILY)[0].access, "access")
+        assert len(tokens._GENUINE) <= 3

@@ -15,6 +15,9 @@ from rest_framework.response import Response
 
 # Loads every view's bodies, which the tests below are made from.
 import config.urls  # noqa: F401
+
+# Has a refusal of its own, whichever test has loaded it before.
+import shop.flash_sales.live.asgi  # noqa: F401
 from common import errors
 from common.api.errors import ServerError
 from common.api.permissions import IsStaff
@@ -26,10 +29,12 @@ METHODS: Final = {"get", "post", "put", "patch", "delete"}
 JSON = dict[str, Any]
 # Refusals that no operation of the document answers with, and why.
 ELSEWHERE: Final = {
-    "bad_signature": "of Stripe's webhook, which is no part of the API",
     ServerError.code: "a bug, never announced",
     "hold_expired": "of a hold that a payment is made with by the shop itself",
     "reference_reused": "a mistake in the shop's own code",
+    "method_not_allowed": "of the process that serves streams, beside the API",
+    "product_changed": "of the staff's pages, where two people change one product",
+    "currency_exists": "of the admin, where coins of the exchange are offered",
     "conflict": "a base class",
     "unprocessable": "a base class",
     "payment_refused": "a base class",

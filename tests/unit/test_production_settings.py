@@ -17,7 +17,10 @@ GOOD = {
     "ALLOWED_HOSTS": "shop.example.org",
     "PUBLIC_URL": "https://shop.example.org",
 }
-MODULES = ("config.settings.base", "config.settings.production")
+MODULES = tuple(
+    f"config.settings.{name}"
+    for name in ("base", "chain", "exchange", "market", "operations", "servers", "production")
+)
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +75,84 @@ def test_the_sandbox_exists_only_where_it_is_named(monkeypatch: pytest.MonkeyPat
     assert settings.STRIPE_API_BASE == "http://sandbox:12111"
 
 
+def test_the_mock_chain_exists_only_where_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch)
+    assert not settings.MOCK_CHAIN
+    assert "mockchain-mine" not in settings.CELERY_BEAT_SCHEDULE
+
+
+def test_a_named_mock_chain_is_mined_and_reached_by_its_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = "http://nginx:8080/mockchain/"
+    settings = load(monkeypatch, MOCK_CHAIN="1", CHAIN_RPC_URL=url)
+    assert (True, url) == (settings.MOCK_CHAIN, settings.CHAIN_RPC_URL)
+    assert settings.CELERY_BEAT_SCHEDULE["mockchain-mine"]["schedule"] == 2.0
+
+
+def test_a_mock_chain_that_mines_only_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"MOCK_CHAIN": "1", "CHAIN_RPC_URL": "http://nginx:8080/mockchain/"}
+    settings = load(monkeypatch, **named, MOCK_CHAIN_BLOCK_SECONDS="0")
+    assert "mockchain-mine" not in settings.CELERY_BEAT_SCHEDULE
+
+
+def test_a_mock_chain_without_an_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ImproperlyConfigured, match="CHAIN_RPC_URL"):
+        load(monkeypatch, MOCK_CHAIN="1")
+
+
+def test_the_public_hot_key_is_the_mock_chains_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    public = {"CHAIN_HOT_KEY": "7c" * 32}
+    with pytest.raises(ImproperlyConfigured, match="CHAIN_HOT_KEY"):
+        load(monkeypatch, **public)
+
+
+def test_the_mock_chain_takes_the_public_hot_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"MOCK_CHAIN": "1", "CHAIN_RPC_URL": "http://nginx:8080/mockchain/"}
+    assert load(monkeypatch, **named, CHAIN_HOT_KEY="7c" * 32).CHAIN_HOT_KEY == "7c" * 32
+
+
 def test_a_key_of_ones_own_is_for_stripe_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, STRIPE_SANDBOX_URL="http://sandbox:12111")
     assert not settings.STRIPE_SANDBOX
     assert settings.STRIPE_API_BASE == "https://api.stripe.com"
+
+
+def test_made_up_prices_exist_only_where_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch).MARKET_PROVIDERS == []
+
+
+def test_named_ones_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch, MARKET_SIMULATED="1").MARKET_PROVIDERS == ["simulated"]
+
+
+def test_made_up_prices_never_stand_beside_a_provider_unnamed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match="MARKET_SIMULATED"):
+        load(monkeypatch, MARKET_PROVIDERS="coingecko,simulated")
+
+
+def test_keys_name_the_providers(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, COINMARKETCAP_API_KEY="k", MARKET_SIMULATED="1")
+    assert settings.MARKET_PROVIDERS == ["coinmarketcap"]
+
+
+def test_a_provider_that_is_not_known_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ImproperlyConfigured, match="binance"):
+        load(monkeypatch, MARKET_PROVIDERS="binance")
+
+
+def test_there_is_no_exchange_venue_but_the_one_that_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load(monkeypatch, EXCHANGE_VENUE_URL=None).EXCHANGE_VENUE_URL == ""
+    for name in MODULES:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    named = load(monkeypatch, EXCHANGE_VENUE_URL="https://venue.example.org/")
+    assert named.EXCHANGE_VENUE_URL == "https://venue.example.org"
+
+
+def test_a_misspelt_policy_of_the_exchange_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ImproperlyConfigured, match="EXCHANGE_SHORT_POLICY"):
+        load(monkeypatch, EXCHANGE_SHORT_POLICY="keep")

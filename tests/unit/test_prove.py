@@ -133,3 +133,12 @@ def test_runs_follow_the_scale_and_are_one_at_least(
     monkeypatch.setattr(prove, "PROVE", True)
     monkeypatch.setattr(prove, "SCALE", scale)
     assert prove.scaled(20) == runs
+
+
+def test_the_row_of_a_test_in_a_class_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prove, "ROOT", tmp_path)
+    (tmp_path / "test_a.py").write_text("class TestLamp:\n    def test_sold(self): ...\n")
+    line = "| Lamp<br>`test_a.py::TestLamp::test_sold` | 1 | 1 | passed | 1.0 | `x`: passed | now |"
+    assert prove.kept(f"{line}\n") == {"test_a.py::TestLamp::test_sold": line}

@@ -1,4 +1,4 @@
-"""Compare our payments with Stripe's; exit code 1 where something is left for people."""
+"""Compare with Stripe and with the exchange venue; exit code 1 where something is left."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime, timedelta
@@ -7,6 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from common import clock
+from payments.exchange import selectors as exchange
+from payments.exchange import services as venue
+from payments.exchange.errors import Unreachable as VenueUnreachable
 from payments.stripe import services
 from payments.stripe.errors import Refused, Unreachable
 from payments.stripe.services.reconcile import DEFAULT_WINDOW
@@ -30,7 +33,7 @@ def days(text: str) -> int:
 
 
 class Command(BaseCommand):
-    help = "Compare payments, refunds and disputes with Stripe's and mend what is safe."
+    help = "Compare payments with Stripe's, exchange batches with the venue's; mend what is safe."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         window = parser.add_mutually_exclusive_group()
@@ -51,8 +54,20 @@ class Command(BaseCommand):
         except (Unreachable, Refused) as error:
             raise CommandError(f"Stripe gave no answer ({error}): the rest is unknown") from error
         self.stdout.write(report.summary())
-        if report.left:
-            raise CommandError(f"{report.left} left for people to look at", returncode=1)
+        left = report.left + self.venue(since, dry_run=options["dry_run"])
+        if left:
+            raise CommandError(f"{left} left for people to look at", returncode=1)
+
+    def venue(self, since: datetime, *, dry_run: bool) -> int:
+        """How much is left of what differs from the venue's statement; nothing without a venue."""
+        if not exchange.is_open():
+            return 0
+        try:
+            report = venue.venue_reconcile(since=since, dry_run=dry_run, say=self.stdout.write)
+        except VenueUnreachable as error:
+            raise CommandError(f"The venue gave no answer ({error})") from error
+        self.stdout.write(report.summary())
+        return report.left
 
     def progress(self, compared: int) -> None:
         if compared - self.told >= PROGRESS_EVERY:

@@ -9,9 +9,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import IntegrityError
@@ -63,6 +63,13 @@ class Wish:
     quantity: int
     request_id: str
     claim: Claim | None
+    terms: Any = None
+    # Whether the waiting room, if there is one, has let this buyer through.
+    admitted: bool = False
+
+
+class RoomUnasked(Exception):
+    """The sale has a waiting room, and it was not asked. Never leaves this file."""
 
 
 @dataclass(slots=True)
@@ -90,34 +97,55 @@ class Offered:
 Answer = FlashPlaced | Exception
 # The run of each sale from which something was bought last, to ask its gate before MySQL is asked.
 _RUNS: Final[dict[str, int]] = {}
+# Sales that had a waiting room when this process last looked. Of the others it is found out within
+# the transaction: to look ahead costs each buyer a query, half as much as all the rest of his rows.
+_ROOMS: Final[set[str]] = set()
 
 
 def flash_purchase(
-    *, user_id: int, slug: str, quantity: int, method: str, ticket: str | None = None
+    *,
+    user_id: int,
+    slug: str,
+    quantity: int,
+    method: str,
+    token: str | None = None,
+    refund_address: str = "",
+    ticket: str | None = None,
 ) -> FlashPlaced:
     """Buy units of the run that is open now: order, units and payment, or nothing.
 
     Raises NoSuchSale, SaleNotStarted, SaleEnded, SoldOut, UserLimitReached, OrderLimitExceeded,
-    MethodUnavailable, InsufficientFunds, TotalTooLarge; NotAdmitted where there is a waiting room.
+    MethodUnavailable, InsufficientFunds, TotalTooLarge; NotAdmitted where there is a waiting room;
+    for coins UnknownToken, AddressRefused and RateUnavailable.
     """
     gateway = ports.gateway(method)
-    _check_admitted(slug, user_id, ticket)
+    terms = gateway.terms(token, refund_address)
     request_id, claim = context.request_id.get(), idempotency.running()
-    wish = Wish(slug, method, user_id, quantity, request_id, claim)
-    bought = _bought(wish)
+    wish = Wish(slug, method, user_id, quantity, request_id, claim, terms)
+    bought = _let_in(wish, ticket)
     # The provider is slow and may be down: never in the group, whose other buyers would wait.
     gateway.open(bought.placed.payment.pk)
     return bought
 
 
-def _check_admitted(slug: str, user_id: int, ticket: str | None) -> None:
+def _let_in(wish: Wish, ticket: str | None) -> FlashPlaced:
+    if wish.slug not in _ROOMS:
+        with suppress(RoomUnasked):
+            return _bought(wish)
+    _check_admitted(wish, ticket)
+    return _bought(replace(wish, admitted=True))
+
+
+def _check_admitted(wish: Wish, ticket: str | None) -> None:
     # Ahead of the group: places are in Redis, and the group's transaction holds locks.
-    sale = flash_reads.sale_get(slug)
-    if sale.admission_rate is not None:
-        run = flash_reads.run_to_buy(sale)
-        waiting.admission_require(
-            run_id=run.pk, rate=sale.admission_rate, user_id=user_id, ticket=ticket
-        )
+    sale = flash_reads.sale_get(wish.slug)
+    if sale.admission_rate is None:
+        _ROOMS.discard(wish.slug)
+        return
+    run = flash_reads.run_to_buy(sale)
+    waiting.admission_require(
+        run_id=run.pk, rate=sale.admission_rate, user_id=wish.user_id, ticket=ticket
+    )
 
 
 def _bought(wish: Wish) -> FlashPlaced:
@@ -261,6 +289,7 @@ def _place(wishes: Sequence[Wish], offered: Offered | None) -> list[Answer]:
     # Another run has opened since: the gate's units are not of this one.
     units = offered.units if offered is not None and offered.run_id == run.pk else None
     answers, going = _chosen(run, wishes, units)
+    going = _unrefused(answers, going, partial(_check_room, run))
     purses = None
     if wishes[0].method == Method.WALLET:
         purses = Purses({one.wish.user_id for one in going}, orders.CURRENCY)
@@ -302,6 +331,12 @@ def _add_total(run: FlashRun, one: Going) -> None:
     one.total = orders.total_of(Demand(flash_reads.priced(run), one.wish.quantity))
 
 
+def _check_room(run: FlashRun, one: Going) -> None:
+    if run.sale.admission_rate is not None and not one.wish.admitted:
+        _ROOMS.add(one.wish.slug)
+        raise RoomUnasked
+
+
 def _check_claim(lost: set[Claim], purses: Purses | None, one: Going) -> None:
     if one.wish.claim in lost:
         if purses is not None:
@@ -317,7 +352,7 @@ def _unrefused(
     for one in going:
         try:
             check(one)
-        except SoukError as refusal:
+        except (SoukError, RoomUnasked) as refusal:
             answers[one.place] = refusal
         else:
             left.append(one)
@@ -347,7 +382,9 @@ def _write(
 
 
 def _pay(made: Sequence[Order], going: Sequence[Going], purses: Purses | None) -> Sequence[Payment]:
-    openings = [Opening(o, one.wish.request_id) for o, one in zip(made, going, strict=True)]
+    openings = [
+        Opening(o, one.wish.request_id, one.wish.terms) for o, one in zip(made, going, strict=True)
+    ]
     if purses is None:
         return intake.payments_open(openings, method=going[0].wish.method)
     return intake.payments_from_wallet(openings, purses=purses)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 
@@ -42,19 +43,24 @@ def order_place(
     quantities: Mapping[str, int],
     method: str,
     expected_total: int | None = None,
+    token: str | None = None,
+    refund_address: str = "",
 ) -> Placed:
     """Place an order and open its payment, together or not at all.
 
     On shortage the overdue holds of the short products are released first, in transactions of
     their own: their buyers' time is over, whether or not the sweep has come by. Raises OutOfStock,
-    UnknownProducts, PriceChanged, MethodUnavailable, InsufficientFunds.
+    UnknownProducts, PriceChanged, MethodUnavailable, InsufficientFunds; for coins UnknownToken,
+    AddressRefused and RateUnavailable.
     """
-    ports.gateway(method)
+    # Before anything is locked: somebody may have to be asked for a rate.
+    terms = ports.gateway(method).terms(token, refund_address)
     place = partial(
         _place,
         user_id=user_id,
         quantities=quantities,
         method=method,
+        terms=terms,
         expected_total=expected_total,
     )
     try:
@@ -70,7 +76,12 @@ def order_place(
 
 @transactional
 def _place(
-    *, user_id: int, quantities: Mapping[str, int], method: str, expected_total: int | None
+    *,
+    user_id: int,
+    quantities: Mapping[str, int],
+    method: str,
+    terms: Any,
+    expected_total: int | None,
 ) -> Placed:
     number = ids.order_number()
     bind(number, status=201)
@@ -81,14 +92,14 @@ def _place(
         expected_total=expected_total,
         hold_seconds=settings.ORDER_HOLD_SECONDS,
     )
-    payment = _open_payment(order, method)
+    payment = _open_payment(order, method, terms)
     orders.order_hold_stock(order)
     # Last: the wallet is locked after stock.
     ports.gateway(method).pay_at_once(payment)
     return Placed(order, payment)
 
 
-def _open_payment(order: Order, method: str) -> Payment:
+def _open_payment(order: Order, method: str, terms: Any) -> Payment:
     return intake.payment_open(
         order=order,
         user_id=order.user_id,
@@ -96,6 +107,7 @@ def _open_payment(order: Order, method: str) -> Payment:
         amount=order.total,
         currency=order.currency,
         expires_at=order.expires_at,
+        terms=terms,
     )
 
 
@@ -117,21 +129,24 @@ def order_cancel(*, order_id: int, actor_id: int) -> None:
         intake.payment_close(payment, PaymentStatus.EXPIRED)
 
 
-def payment_change(*, order_id: int, method: str) -> Payment:
+def payment_change(
+    *, order_id: int, method: str, token: str | None = None, refund_address: str = ""
+) -> Payment:
     """Pay an open order another way: the earlier payment is replaced at once.
 
-    Raises InvalidTransition, MethodUnavailable, InsufficientFunds.
+    Raises InvalidTransition, MethodUnavailable, InsufficientFunds; for coins UnknownToken,
+    AddressRefused and RateUnavailable.
     """
-    ports.gateway(method)
+    terms = ports.gateway(method).terms(token, refund_address)
     # Its time may be over though no sweep has come by; a new payment would be born expired.
     order_expire(order_id=order_id)
-    payment = _change(order_id, method)
+    payment = _change(order_id, method, terms)
     ports.gateway(method).open(payment.pk)
     return payment
 
 
 @transactional
-def _change(order_id: int, method: str) -> Payment:
+def _change(order_id: int, method: str, terms: Any) -> Payment:
     order = order_locks.order(order_id)
     earlier = intake_locks.open_payment(order)
     if order.status != Status.PENDING:
@@ -140,26 +155,43 @@ def _change(order_id: int, method: str) -> Payment:
         raise InvalidTransition("payment", PaymentStatus.PROCESSING, PaymentStatus.REPLACED)
     if earlier is not None:
         intake.payment_close(earlier, PaymentStatus.REPLACED)
-    payment = _open_payment(order, method)
+    payment = _open_payment(order, method, terms)
     bind(str(payment.uid), status=201)
     ports.gateway(method).pay_at_once(payment)
     return payment
 
 
-def deposit_open(*, user_id: int, method: str, amount: int, currency: str) -> Payment:
-    """Open a payment into the customer's own wallet. Raises MethodUnavailable."""
+def deposit_open(
+    *,
+    user_id: int,
+    method: str,
+    amount: int,
+    currency: str,
+    token: str | None = None,
+    refund_address: str = "",
+) -> Payment:
+    """Open a payment into the customer's own wallet.
+
+    Raises MethodUnavailable; for coins UnknownToken, AddressRefused and RateUnavailable.
+    """
     if method == Method.WALLET:
         raise MethodUnavailable(method)
-    payment = _deposit(user_id, method, amount, currency)
+    terms = ports.gateway(method).terms(token, refund_address)
+    payment = _deposit(user_id, method, amount, currency, terms)
     ports.gateway(method).open(payment.pk)
     return payment
 
 
 @transactional
-def _deposit(user_id: int, method: str, amount: int, currency: str) -> Payment:
+def _deposit(user_id: int, method: str, amount: int, currency: str, terms: Any) -> Payment:
     expires_at = clock.now() + timedelta(seconds=settings.ORDER_HOLD_SECONDS)
     payment = intake.payment_open(
-        user_id=user_id, method=method, amount=amount, currency=currency, expires_at=expires_at
+        user_id=user_id,
+        method=method,
+        amount=amount,
+        currency=currency,
+        expires_at=expires_at,
+        terms=terms,
     )
     bind(str(payment.uid), status=201)
     return payment

@@ -55,20 +55,6 @@ def book_use(payment: Payment, *, amount: int, short: int = 0) -> None:
     )
 
 
-def book_surplus(payment: Payment, *, amount: int) -> None:
-    """What was paid too much is the customer's, in the wallet."""
-    books.transfer_post(
-        reference=f"surplus:{payment.uid}",
-        kind="surplus",
-        entries=ledger.move(
-            amount,
-            debit=ledger.house(Kind.UNAPPLIED, payment.currency),
-            credit=_wallet(payment, payment.currency),
-        ),
-        about=_about(payment),
-    )
-
-
 def hold_refund(refund: Refund) -> None:
     """A deposit's money is set aside while it is on its way back. Raises InsufficientFunds."""
     books.hold_place(
@@ -138,7 +124,8 @@ def book_refund_returned(refund: Refund) -> None:
 
 def book_dispute(dispute: Dispute) -> None:
     """The provider has taken the money back; what is left of a deposit waits for the outcome."""
-    _move_dispute(dispute, "opened", debit=Kind.DISPUTED, credit=Kind.STRIPE_CLEARING)
+    clearing = _CLEARING[Method(dispute.payment.method)]
+    _move_dispute(dispute, "opened", debit=Kind.DISPUTED, credit=clearing)
     if dispute.payment.order_id is None:
         books.hold_what_is_there(
             reference=_dispute(dispute),
@@ -150,7 +137,8 @@ def book_dispute(dispute: Dispute) -> None:
 
 def book_dispute_won(dispute: Dispute) -> None:
     _release_dispute(dispute)
-    _move_dispute(dispute, "won", debit=Kind.STRIPE_CLEARING, credit=Kind.DISPUTED)
+    clearing = _CLEARING[Method(dispute.payment.method)]
+    _move_dispute(dispute, "won", debit=clearing, credit=Kind.DISPUTED)
 
 
 def book_dispute_lost(dispute: Dispute) -> None:

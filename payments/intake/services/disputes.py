@@ -1,17 +1,24 @@
-"""A cardholder complains to the bank: the money is away until the provider tells the outcome."""
+"""Money that is taken back until it is decided: a cardholder complains, or a block is replaced."""
 
 from common import clock
 from common.audit.services import record as audit
 from common.db import transactional
 from payments.intake import locks
 from payments.intake.models import Dispute, Payment
-from payments.intake.rules import DisputeStatus, Reason, Status
+from payments.intake.rules import WITHHELD, DisputeStatus, Reason, Status
 from payments.intake.services import books
 from payments.intake.services.moves import move, record
 
 
 @transactional
-def dispute_open(*, payment_id: int, reference: str, amount: int, reason: str) -> bool:
+def dispute_open(
+    *,
+    payment_id: int,
+    reference: str,
+    amount: int,
+    reason: str,
+    why: Reason = Reason.DISPUTED,
+) -> bool:
     """The provider has taken `amount` back; True where it was not known yet.
 
     A payment that paid for something is in review until the outcome is known.
@@ -27,8 +34,8 @@ def dispute_open(*, payment_id: int, reference: str, amount: int, reason: str) -
         reason=reason[:60],
     )
     if payment.status == Status.SUCCEEDED:
-        payment.reason = Reason.DISPUTED
-        move(payment, Status.REVIEW, reason=Reason.DISPUTED)
+        payment.reason = why
+        move(payment, Status.REVIEW, reason=why)
     _tell(dispute, "dispute.open")
     record(payment, "disputed", amount=amount, once=f"dispute:{reference}")
     books.book_dispute(dispute)
@@ -57,7 +64,7 @@ def dispute_close(*, reference: str, won: bool) -> bool:
 
 def _waits(payment: Payment) -> bool:
     """For this outcome: another dispute of the same payment may still be open."""
-    disputed = payment.status == Status.REVIEW and payment.reason == Reason.DISPUTED
+    disputed = payment.status == Status.REVIEW and payment.reason in WITHHELD
     still = Dispute.objects.filter(payment=payment, status=DisputeStatus.OPEN)
     return disputed and not still.exists()
 

@@ -35,6 +35,7 @@ class Opening:
 
     order: Order
     request_id: str
+    terms: Any = None
 
 
 def payments_open(openings: Sequence[Opening], *, method: str) -> list[Payment]:
@@ -43,6 +44,7 @@ def payments_open(openings: Sequence[Opening], *, method: str) -> list[Payment]:
     payments = [_payment(o.order, method, Status.AWAITING) for o in openings]
     _insert(payments)
     _record((payment, ("opened", payment.amount, None, {})) for payment in payments)
+    gateway.write([(p, o.terms) for o, p in zip(openings, payments, strict=True)])
     if gateway.open_task:
         calls = [
             (o.request_id, {"payment_id": p.pk}) for o, p in zip(openings, payments, strict=True)

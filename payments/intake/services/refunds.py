@@ -13,13 +13,22 @@ from common.idempotency.services import bind
 from common.outbox.services import enqueue
 from payments.intake import locks, ports, rules, selectors
 from payments.intake.errors import (
+    AddressInvalid,
     DestinationInvalid,
     RefundExceedsCaptured,
     RefundLinesInvalid,
 )
 from payments.intake.locks import Locked
 from payments.intake.models import Payment, Refund, RefundLine
-from payments.intake.rules import Destination, Method, Reason, RefundStatus, Source, Status
+from payments.intake.rules import (
+    WITHHELD,
+    Destination,
+    Method,
+    Reason,
+    RefundStatus,
+    Source,
+    Status,
+)
 from payments.intake.services import books
 from payments.intake.services.moves import move, record, tell
 from shop.orders import rules as order_rules
@@ -39,16 +48,18 @@ def refund_request(
     reason: str,
     actor_id: int | None,
     destination: Destination = Destination.ORIGINAL,
+    to_address: str = "",
 ) -> Refund:
     """Reserve and send a refund: of `amount`, of `lines` ({slug: quantity}), or of all left.
 
-    Raises InvalidTransition where nothing was captured or a dispute is open,
-    RefundExceedsCaptured, RefundLinesInvalid, DestinationInvalid, InsufficientFunds for a deposit
-    that has been spent.
+    Coins go to `to_address`. Raises InvalidTransition where nothing was captured or a dispute is
+    open, RefundExceedsCaptured, RefundLinesInvalid, DestinationInvalid, AddressInvalid,
+    InsufficientFunds for a deposit that has been spent.
     """
     found = locks.payment(payment_id)
     payment = found.payment
     _check_refundable(payment, destination)
+    _check_address(payment, destination, to_address)
     # Money in review has bought nothing: there are no lines to give back.
     line_left = selectors.lines_refundable(payment) if payment.status == Status.SUCCEEDED else []
     wanted = amount if amount is not None else _worth(payment, line_left, lines)
@@ -60,6 +71,7 @@ def refund_request(
         amount=wanted,
         source=_source(payment),
         destination=destination,
+        to_address=to_address,
         restock=restock,
         reason=reason,
         actor_id=actor_id,
@@ -75,38 +87,79 @@ def _check_refundable(payment: Payment, destination: Destination) -> None:
     if payment.status not in (Status.SUCCEEDED, Status.REVIEW):
         raise InvalidTransition("payment", payment.status, Status.REFUNDED)
     # The provider withholds the money; paying it back as well would pay twice.
-    if payment.status == Status.REVIEW and payment.reason == Reason.DISPUTED:
-        raise InvalidTransition("payment", "disputed", Status.REFUNDED)
+    if payment.status == Status.REVIEW and payment.reason in WITHHELD:
+        raise InvalidTransition("payment", payment.reason, Status.REFUNDED)
     bought = payment.order_id is not None or payment.status == Status.REVIEW
     if destination == Destination.WALLET and not bought:
         raise DestinationInvalid
 
 
+def _check_address(payment: Payment, destination: Destination, address: str) -> None:
+    """Coins are sent to an address that somebody named, and nothing else is."""
+    wanted = payment.method == Method.CRYPTO and destination == Destination.ORIGINAL
+    if wanted != bool(address):
+        raise AddressInvalid(wanted=wanted)
+
+
 def refund_back(found: Locked, *, amount: int, reason: str) -> Refund:
-    """Send money back that bought nothing: no order lines change."""
+    """Send money back by itself that bought nothing: no order lines change."""
+    destination, address = _way_back(found.payment)
     refund = Refund(
         payment=found.payment,
         currency=found.payment.currency,
         amount=amount,
         source=Source.UNAPPLIED,
+        destination=destination,
+        to_address=address,
         reason=reason,
     )
     return _create(found, refund, [])
 
 
+def _way_back(payment: Payment) -> tuple[Destination, str]:
+    address = ports.gateway(payment.method).returns_to(payment)
+    return (Destination.WALLET, "") if address is None else (Destination.ORIGINAL, address)
+
+
+def surplus_to_wallet(found: Locked, *, amount: int) -> None:
+    """What a payment in review was paid too much is the customer's, in the wallet."""
+    refund = Refund(
+        payment=found.payment,
+        currency=found.payment.currency,
+        amount=amount,
+        source=Source.UNAPPLIED,
+        destination=Destination.WALLET,
+        reason=f"automatic: {Reason.OVERPAID}",
+    )
+    _create(found, refund, [])
+
+
 def refund_rest(
-    found: Locked, *, destination: Destination, reason: str, actor_id: int
+    found: Locked,
+    *,
+    reason: str,
+    destination: Destination | None = None,
+    to_address: str = "",
+    actor_id: int | None = None,
 ) -> Refund | None:
-    """Send all that is left of a payment in review back; None where nothing is left."""
+    """Send all that is left of a payment in review back; None where nothing is left.
+
+    Without a destination it goes where money of this payment goes by itself.
+    """
     payment = found.payment
     if not _left(payment):
         return None
+    if destination is None:
+        destination, to_address = _way_back(payment)
+    else:
+        _check_address(payment, destination, to_address)
     refund = Refund(
         payment=payment,
         currency=payment.currency,
         amount=_left(payment),
         source=Source.UNAPPLIED,
         destination=destination,
+        to_address=to_address,
         reason=reason,
         actor_id=actor_id,
     )
@@ -153,6 +206,7 @@ def _create(found: Locked, refund: Refund, shares: Sequence[LineShare]) -> Refun
         RefundLine(refund=refund, order_line_id=s.line_id, amount=s.amount, quantity=s.quantity)
         for s in shares
     )
+    ports.gateway(payment.method).take(refund)
     payment.refund_pending += refund.amount
     payment.save(update_fields=["refund_pending"])
     _tell(refund, "refund.request", reason=refund.reason, restock=refund.restock)

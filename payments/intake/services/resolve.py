@@ -8,10 +8,10 @@ from payments.intake import locks
 from payments.intake.errors import NotUsable
 from payments.intake.locks import Locked
 from payments.intake.models import Payment
-from payments.intake.rules import Destination, Reason, Resolution, Status
+from payments.intake.rules import BY_ITSELF, WITHHELD, Destination, Reason, Resolution, Status
 from payments.intake.services import books
 from payments.intake.services.moves import move, record
-from payments.intake.services.refunds import refund_rest
+from payments.intake.services.refunds import refund_rest, surplus_to_wallet
 from payments.intake.services.settle import why_not_usable
 
 
@@ -23,6 +23,7 @@ def payment_resolve(
     note: str,
     actor_id: int,
     destination: Destination = Destination.ORIGINAL,
+    to_address: str = "",
 ) -> Payment:
     """End a review. `accept` forgives what is missing and puts what is too much into the wallet.
 
@@ -34,7 +35,9 @@ def payment_resolve(
     bind(str(payment.uid), status=200)
     _check_open(payment, resolution)
     if resolution is Resolution.REFUND:
-        refund_rest(found, destination=destination, reason=note, actor_id=actor_id)
+        refund_rest(
+            found, destination=destination, to_address=to_address, reason=note, actor_id=actor_id
+        )
     else:
         _accept(found, actor_id)
     audit(
@@ -46,17 +49,48 @@ def payment_resolve(
     return payment
 
 
+@transactional
+def payment_use_or_return(*, payment_id: int) -> bool:
+    """End a review by itself: the money buys what it was for, else it goes back.
+
+    False where there is no review that waits for this.
+    """
+    found = locks.payment(payment_id)
+    if not _waits(found.payment):
+        return False
+    try:
+        _accept(found, None)
+    except NotUsable as refusal:
+        refund_rest(found, reason=f"automatic: {refusal.extra['reason']}")
+    return True
+
+
+@transactional
+def payment_return(*, payment_id: int) -> bool:
+    """End a review by itself: all of it goes back. False where no review waits for this."""
+    found = locks.payment(payment_id)
+    if not _waits(found.payment):
+        return False
+    refund_rest(found, reason=f"automatic: {found.payment.reason}")
+    return True
+
+
+def _waits(payment: Payment) -> bool:
+    waits = payment.status == Status.REVIEW and payment.reason in BY_ITSELF
+    return waits and not payment.refund_pending
+
+
 def _check_open(payment: Payment, resolution: Resolution) -> None:
     wanted = Status.SUCCEEDED if resolution is Resolution.ACCEPT else Status.REFUNDED
     if payment.status != Status.REVIEW:
         raise InvalidTransition("payment", payment.status, wanted)
-    if payment.reason == Reason.DISPUTED:
-        raise InvalidTransition("payment", "disputed", wanted)
+    if payment.reason in WITHHELD:
+        raise InvalidTransition("payment", payment.reason, wanted)
     if payment.refund_pending:
         raise InvalidTransition("payment", "being refunded", wanted)
 
 
-def _accept(found: Locked, actor_id: int) -> None:
+def _accept(found: Locked, actor_id: int | None) -> None:
     payment = found.payment
     # Part of it may have gone back already.
     there = payment.captured - payment.refunded
@@ -64,10 +98,10 @@ def _accept(found: Locked, actor_id: int) -> None:
         raise NotUsable(payment.reason)
     if refusal := why_not_usable(found):
         raise NotUsable(refusal)
+    if there > payment.amount:
+        surplus_to_wallet(found, amount=there - payment.amount)
     move(payment, Status.SUCCEEDED, actor_id=actor_id)
     short = max(0, payment.amount - there)
     if short:
         record(payment, "forgiven", amount=short, actor_id=actor_id)
     books.book_use(payment, amount=min(there, payment.amount), short=short)
-    if there > payment.amount:
-        books.book_surplus(payment, amount=there - payment.amount)

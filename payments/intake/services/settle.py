@@ -48,8 +48,12 @@ def payment_open(
     currency: str,
     expires_at: datetime,
     order: Order | None = None,
+    terms: Any = None,
 ) -> Payment:
-    """Write a payment, the open one of its order. Raises MethodUnavailable."""
+    """Write a payment, the open one of its order, on its gateway's terms.
+
+    Raises MethodUnavailable.
+    """
     gateway = ports.gateway(method)
     payment = Payment.objects.create(
         order=order,
@@ -61,19 +65,29 @@ def payment_open(
         open_for=order.pk if order else None,
     )
     record(payment, "opened", amount=amount)
+    gateway.write([(payment, terms)])
     if gateway.open_task:
         enqueue(gateway.open_task, delay=OPEN_TASK_DELAY, payment_id=payment.pk)
     return payment
 
 
 @transactional
-def payment_settle(*, payment_id: int, capture: Capture, card: str = "") -> bool:
+def payment_settle(
+    *,
+    payment_id: int,
+    capture: Capture,
+    card: str = "",
+    doubt: Reason | None = None,
+    late_ok: bool = True,
+) -> bool:
     """Count money in, once for each provider reference; True where it changed anything.
 
-    `card` is the print of the card that paid, by which the provider knows it again.
+    `card` is the print of the card that paid, by which the provider knows it again. `doubt`: why
+    whoever received it says that it must be looked at; `late_ok`: what is late may still buy.
 
     An open payment succeeds and its order is paid; money for a gone one is late money; more for
-    one that has its money goes back. Raises InsufficientFunds for a payment out of the wallet.
+    one that has its money goes back, unless it had too little. Raises InsufficientFunds for a
+    payment out of the wallet.
     """
     found = locks.payment(payment_id)
     payment = found.payment
@@ -91,9 +105,9 @@ def payment_settle(*, payment_id: int, capture: Capture, card: str = "") -> bool
     payment.captured += capture.amount
     payment.save(update_fields=["captured"])
     if not first:
-        _give_back(found, capture, Reason.MULTIPLE)
+        _add(found, capture)
         return True
-    misfit = rules.misfit(payment.amount, capture.amount)
+    misfit = doubt or rules.misfit(payment.amount, capture.amount)
     if misfit or capture.currency != payment.currency:
         _review(found, misfit or Reason.WRONG_TOKEN)
         _book(payment, capture, used=False)
@@ -103,8 +117,17 @@ def payment_settle(*, payment_id: int, capture: Capture, card: str = "") -> bool
         _succeed(found)
         _book(payment, capture, used=True)
     else:
-        _settle_late(found, capture)
+        _settle_late(found, capture, late_ok=late_ok)
     return True
+
+
+def _add(found: Locked, capture: Capture) -> None:
+    """More money: it tops up a payment that had too little, else it has bought nothing."""
+    payment = found.payment
+    if (payment.status, payment.reason) == (Status.REVIEW, Reason.UNDERPAID):
+        _book(payment, capture, used=False)
+    else:
+        _give_back(found, capture, Reason.MULTIPLE)
 
 
 def _book(payment: Payment, capture: Capture, *, used: bool) -> None:
@@ -138,9 +161,9 @@ def _succeed(found: Locked) -> None:
     move(found.payment, Status.SUCCEEDED)
 
 
-def _settle_late(found: Locked, capture: Capture) -> None:
+def _settle_late(found: Locked, capture: Capture, *, late_ok: bool) -> None:
     """Money for a payment that was given up: use it if the order can still be had, else refund."""
-    reason = why_not_usable(found)
+    reason = why_not_usable(found) if late_ok else Reason.LATE
     _review(found, reason or Reason.LATE)
     if reason is not None:
         _give_back(found, capture, reason)

@@ -57,19 +57,19 @@ class StockStream(ApiView):
     def get(self, request: Request, slug: str) -> Any:
         query = self.query(request, StreamQuery)
         if settings.STREAM_URL:
-            return _elsewhere(request)
-        asked = inline.Asked(_last_id(request), query.get("events"), query.get("ticket"))
+            return elsewhere(request)
+        asked = inline.Asked(last_id(request), query.get("events"), query.get("ticket"))
         made = inline.events(slug, address=bucket(client_address(request)), asked=asked)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingHttpResponse(made, content_type="text/event-stream", headers=headers)
 
 
-def _elsewhere(request: Request) -> HttpResponse:
+def elsewhere(request: Request) -> HttpResponse:
     query = f"?{urlencode(request.query_params.dict())}" if request.query_params else ""
     location = f"{settings.STREAM_URL.rstrip('/')}{request.path}{query}"
     return HttpResponse(status=307, headers={"Location": location})
 
 
-def _last_id(request: Request) -> int | None:
+def last_id(request: Request) -> int | None:
     text = request.headers.get("Last-Event-ID", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 17 else None

@@ -1,6 +1,6 @@
 """The streams as an ASGI application of their own: no Django view, no thread for a listener.
 
-GET /api/v1/flash-sales/{slug}/stream/    the events
+GET /api/v1/flash-sales/{slug}/stream/    the events; other places are given by the composition root
 GET /livez                                whether the process answers, and how many listen
 """
 
@@ -10,7 +10,8 @@ import logging
 import re
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -21,6 +22,7 @@ from rest_framework.exceptions import ValidationError
 from common import context, errors
 from common.addresses import bucket, rightmost_untrusted
 from common.api import problems
+from common.api.serializers import QuerySerializer
 from common.errors import SoukError
 from shop.flash_sales.live.hub import RETRY, Hub, Listener
 from shop.flash_sales.serializers import StreamQuery
@@ -32,8 +34,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-PATH: Final = re.compile(r"/api/v1/flash-sales/([-\w]+)/stream/", re.ASCII)
-ROUTE: Final = "/api/v1/flash-sales/<slug:slug>/stream/"
 EVENTS: Final = "text/event-stream; charset=utf-8"
 
 
@@ -43,41 +43,65 @@ class MethodNotAllowed(SoukError):
     title = "Only GET is known here."
 
 
-class Streams:
-    """The application; one hub for each process that serves it."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One kind of stream: where it is, what may be asked, and whose channel that is.
 
-    def __init__(self) -> None:
-        self._hub: Hub | None = None
+    `channel` gets the path's match and the valid query; each place has a hub of its own.
+    """
+
+    path: re.Pattern[str]
+    route: str
+    query: type[QuerySerializer]
+    hub: type[Hub]
+    channel: Callable[[re.Match[str], dict[str, Any]], str]
+
+
+STOCK: Final = Place(
+    path=re.compile(r"/api/v1/flash-sales/([-\w]+)/stream/", re.ASCII),
+    route="/api/v1/flash-sales/<slug:slug>/stream/",
+    query=StreamQuery,
+    hub=Hub,
+    channel=lambda found, _: found[1],
+)
+
+
+class Streams:
+    """The application; one hub for each place, in each process that serves it."""
+
+    def __init__(self, places: Sequence[Place] = (STOCK,)) -> None:
+        self._places = places
+        self._hubs: dict[str, Hub] = {}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            await self._answer(Request(scope), receive, send)
+            await self._answer(Request(scope, self._places), receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._end_on_sigterm(self.hub)
+        self._end_on_sigterm([self.hub(place) for place in self._places])
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self.hub.close()
+        for hub in self._hubs.values():
+            hub.close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    @property
-    def hub(self) -> Hub:
-        if self._hub is None:
-            self._hub = Hub(
-                most=settings.STREAM_MAX_LISTENERS, most_of_one=settings.STREAM_MAX_PER_ADDRESS
-            )
-            self._hub.start()
-        return self._hub
+    def hub(self, place: Place) -> Hub:
+        if place.route not in self._hubs:
+            most, of_one = settings.STREAM_MAX_LISTENERS, settings.STREAM_MAX_PER_ADDRESS
+            hub = self._hubs[place.route] = place.hub(most=most, most_of_one=of_one)
+            hub.start()
+        return self._hubs[place.route]
 
-    def _end_on_sigterm(self, hub: Hub) -> None:
+    def _end_on_sigterm(self, hubs: Sequence[Hub]) -> None:
         """Streams never end by themselves, and a server waits for its requests before it does."""
         loop = asyncio.get_running_loop()
 
         def end(_signal: int, _frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(hub.close)
+            for hub in hubs:
+                loop.call_soon_threadsafe(hub.close)
 
         for number in (signal.SIGTERM, signal.SIGINT):
             # Beside the server's own: asyncio hears of a signal by another way than this handler.
@@ -94,31 +118,33 @@ class Streams:
     async def _respond(self, request: "Request", receive: Receive, send: Send) -> int:
         try:
             if request.path == "/livez":
-                body = {"status": "ok", "listeners": self.hub.listeners}
+                listeners = sum(hub.listeners for hub in self._hubs.values())
+                body = {"status": "ok", "listeners": listeners}
                 return await request.send_json(send, 200, body)
-            listener = await self._join(request)
+            hub, listener = await self._join(request)
         except (SoukError, ValidationError) as error:
             return await request.send_problem(send, error)
         try:
             await _stream(request, listener, receive, send)
         finally:
-            self.hub.leave(listener)
+            hub.leave(listener)
         return 200
 
-    async def _join(self, request: "Request") -> Listener:
-        found = PATH.fullmatch(request.path)
-        if found is None:
+    async def _join(self, request: "Request") -> tuple[Hub, Listener]:
+        place, found = request.place, request.found
+        if place is None or found is None:
             raise errors.NotFound
         if request.method != "GET":
             raise MethodNotAllowed
-        query = request.query()
-        return await self.hub.join(
-            found[1],
+        query, hub = request.query(place.query), self.hub(place)
+        listener = await hub.join(
+            place.channel(found, query),
             address=request.address,
             last_id=request.last_id,
             most=query.get("events"),
             ticket=query.get("ticket"),
         )
+        return hub, listener
 
 
 async def _stream(request: "Request", listener: Listener, receive: Receive, send: Send) -> None:
@@ -144,9 +170,11 @@ async def _gone(receive: Receive) -> None:
 class Request:
     """What is asked of a request, and how it is answered."""
 
-    def __init__(self, scope: Message) -> None:
+    def __init__(self, scope: Message, places: Sequence[Place]) -> None:
         self._scope = scope
         self.path: str = scope["path"]
+        self.place = next((each for each in places if each.path.fullmatch(self.path)), None)
+        self.found = None if self.place is None else self.place.path.fullmatch(self.path)
         self.method: str = scope["method"]
         self.headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in _pairs(scope)}
         self.id = context.new_request_id(self.headers.get("x-request-id"))
@@ -162,9 +190,9 @@ class Request:
         text = self.headers.get("last-event-id", "")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 17 else None
 
-    def query(self) -> dict[str, Any]:
+    def query(self, serializer: type[QuerySerializer]) -> dict[str, Any]:
         """Raises ValidationError."""
-        asked = StreamQuery(data=dict(parse_qsl(self._scope["query_string"].decode("latin-1"))))
+        asked = serializer(data=dict(parse_qsl(self._scope["query_string"].decode("latin-1"))))
         asked.is_valid(raise_exception=True)
         return dict(asked.validated_data)
 
@@ -199,7 +227,7 @@ class Request:
 
     def log(self, status: int, seconds: float) -> None:
         facts = {"method": self.method if self.method == "GET" else "other", "status": status}
-        facts["route"] = ROUTE if PATH.fullmatch(self.path) else "none"
+        facts["route"] = self.place.route if self.place else "none"
         level = logging.DEBUG if self.path == "/livez" else logging.INFO
         logger.log(level, "request", extra={**facts, "duration_ms": round(seconds * 1000, 1)})
 
@@ -215,6 +243,3 @@ _HEADERS: Final = {
 def _pairs(scope: Message) -> Iterable[tuple[bytes, bytes]]:
     pairs: Headers = scope["headers"]
     return pairs
-
-
-application: Final = Streams()

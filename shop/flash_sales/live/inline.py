@@ -44,6 +44,11 @@ class Loop:
         if self._loop is not None and self.hub is not None:
             self._loop.call_soon_threadsafe(self.hub.close)
 
+    def later(self, work: Callable[[], object]) -> None:
+        """Have the loop do something, if there is a loop."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(work)
+
     @property
     def listeners(self) -> int:
         return 0 if self.hub is None else self.hub.listeners

@@ -99,7 +99,10 @@ def _asked(slug: str, run_id: int | None) -> Refusal | None:
         if run_id is not None:
             sold_out = selectors.run_is_sold_out(run_id)
             return SoldOut(wanted=1, left=0, run_id=run_id) if sold_out else None
-        selectors.run_to_buy(selectors.sale_get(slug))
+        run = selectors.run_to_buy(selectors.sale_get(slug))
+        # Nobody may have written down yet that it is over; the crowd would reach Django meanwhile.
+        if selectors.is_all_paid(run.pk):
+            selectors.check_next(run.sale)
     except (SaleNotStarted, SaleEnded) as error:
         return error
     except (NoSuchSale, Error):  # the view knows what to do, also where the database is away

@@ -1,4 +1,4 @@
-"""Writes of the catalogue: products, their prices and their pictures."""
+"""Writes of one product: its terms, its price history, its picture."""
 
 import uuid
 from collections.abc import Mapping
@@ -8,14 +8,15 @@ from typing import IO, Any, TypedDict
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from common import clock
+from common import clock, shelf
 from common.audit.services import changes_of, record
-from common.db import transactional
+from common.db import after_commit, transactional
 from common.idempotency.services import bind
 from shop.catalogue import images, locks, rules
 from shop.catalogue.errors import (
     NoSuchCategory,
     NoSuchProduct,
+    ProductChanged,
     SkuTaken,
     SlugTaken,
     WindowReversed,
@@ -67,21 +68,28 @@ def product_create(*, draft: Draft, actor_id: int | None) -> Product:
     _store(product, now)
     stock_open(product_id=product.pk)
     _note_price(product, actor_id, now)
-    _audit(actor_id, "product.create", slug, changes_of({}, _snapshot(product)))
+    _audit(actor_id, "product.create", slug, changes_of({}, snapshot(product)))
     return product
 
 
 @transactional
-def product_update(*, slug: str, changes: Changes, actor_id: int | None) -> Product:
-    """Write the fields given, leave the others. Raises NoSuchProduct, or as `product_create`."""
+def product_update(
+    *, slug: str, changes: Changes, actor_id: int | None, seen: datetime | None = None
+) -> Product:
+    """Write the fields given, leave the others. Raises NoSuchProduct, or as `product_create`.
+
+    `seen` is the `updated_at` that the changes go by: ProductChanged where it is another one now.
+    """
     product = locks.product(slug)
-    before, was = product.terms, _snapshot(product)
+    if seen is not None and product.updated_at != seen:
+        raise ProductChanged
+    before, was = product.terms, snapshot(product)
     now = clock.now()
     _assign(product, changes)
     _store(product, now)
     if product.terms != before:
         _note_price(product, actor_id, now)
-    _audit(actor_id, "product.update", slug, changes_of(was, _snapshot(product)))
+    _audit(actor_id, "product.update", slug, changes_of(was, snapshot(product)))
     return product
 
 
@@ -149,9 +157,10 @@ def _audit(
     actor_id: int | None, action: str, slug: str, data: Mapping[str, Any] | None = None
 ) -> None:
     record(actor_id=actor_id, action=action, target=f"product:{slug}", data=data)
+    after_commit(shelf.forget)
 
 
-def _snapshot(product: Product) -> dict[str, Any]:
+def snapshot(product: Product) -> dict[str, Any]:
     """What the audit log compares; a description by its length, so that entries stay small."""
     names = ("slug", "sku", "name", "category_id", "list_price", "discount_percent")
     window = ("discount_starts_at", "discount_ends_at")
@@ -170,15 +179,28 @@ def _require(slug: str) -> None:
 
 def _free_slug(name: str, sku: str) -> str:
     """From the name, with the SKU behind it where the name alone is taken or has no letter."""
-    plain = slugify(name)[:80].strip("-")
-    if plain and not Product.objects.filter(slug=plain).exists():
+    plain = plain_slug(name)
+    if rules.may_be_slug(plain) and not Product.objects.filter(slug=plain).exists():
         return plain
-    return slugify(f"{plain[:40]} {sku}")
+    return long_slug(name, sku)
+
+
+def plain_slug(name: str) -> str:
+    return slugify(name)[:80].strip("-")
+
+
+def long_slug(name: str, sku: str) -> str:
+    return slugify(f"{plain_slug(name)[:40]} {sku}")
 
 
 def _assign(product: Product, values: Mapping[str, Any]) -> None:
+    assign(product, {n: _category(v) if n == "category" else v for n, v in values.items()})
+
+
+def assign(product: Product, values: Mapping[str, Any]) -> None:
+    """Fields of a product, its category as a row. Raises WindowReversed."""
     for name, value in values.items():
-        setattr(product, name, _category(value) if name == "category" else value)
+        setattr(product, name, value)
     if not rules.is_ordered(product.discount_starts_at, product.discount_ends_at):
         raise WindowReversed
 
@@ -210,16 +232,21 @@ def _refuse_taken(product: Product) -> None:
 
 
 def _note_price(product: Product, actor_id: int | None, now: datetime) -> None:
+    PriceChange.objects.create(**price_fields(product, actor_id, now))
+
+
+def price_fields(product: Product, actor_id: int | None, now: datetime) -> dict[str, Any]:
+    """The row of the price history for a product's terms as they are now."""
     terms = product.terms
-    PriceChange.objects.create(
-        product=product,
-        actor_id=actor_id,
-        changed_at=now,
-        price=rules.price(terms, member=False, at=now),
-        member_price=rules.price(terms, member=True, at=now),
-        list_price=terms.list_price,
-        discount_percent=terms.percent,
-        discount_starts_at=terms.starts_at,
-        discount_ends_at=terms.ends_at,
-        discount_members_only=terms.members_only,
-    )
+    return {
+        "product_id": product.pk,
+        "actor_id": actor_id,
+        "changed_at": now,
+        "price": rules.price(terms, member=False, at=now),
+        "member_price": rules.price(terms, member=True, at=now),
+        "list_price": terms.list_price,
+        "discount_percent": terms.percent,
+        "discount_starts_at": terms.starts_at,
+        "discount_ends_at": terms.ends_at,
+        "discount_members_only": terms.members_only,
+    }

@@ -1,0 +1,1 @@
+"""The production shape as plain processes on the loopback: docker compose without containers."""

@@ -1,0 +1,27 @@
+"""Sales figures anew from the orders, or a look whether they are right."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from payments.statistics import services as payments
+from shop.statistics import services as sales
+
+
+class Command(BaseCommand):
+    help = "Count sales and payments anew; with --check only compare what is kept with the rows."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--check", action="store_true", help="change nothing that is right")
+
+    def handle(self, *args: Any, check: bool, **options: Any) -> None:
+        if not check:
+            days = max(sales.sales_recount(), payments.methods_recount())
+            self.stdout.write(f"{days} days counted")
+            return
+        differences = sales.sales_differences() + payments.methods_differences()
+        for line in differences:
+            self.stderr.write(line)
+        if differences:
+            raise CommandError(f"{len(differences)} differences: manage.py rebuild_statistics")
+        self.stdout.write("The figures are the sums of the orders, payments and refunds.")

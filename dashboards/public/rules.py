@@ -1,0 +1,49 @@
+"""What is told to strangers, and how. Pure."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Final
+
+# Fewer units than these are not told by product and week: they may be one person's.
+FEW: Final = 3
+DAYS: Final = 30
+WEEKS: Final = 12
+
+
+def told(units: int) -> int | None:
+    """A number of units, or None where it is small; nothing is 0."""
+    return None if 0 < units < FEW else units
+
+
+def monday_of(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def weeks_until(today: date) -> list[date]:
+    """The Mondays of the last WEEKS weeks, this one included, oldest first."""
+    this = monday_of(today)
+    return [this - timedelta(weeks=number) for number in reversed(range(WEEKS))]
+
+
+def days_until(today: date) -> list[date]:
+    return [today - timedelta(days=number) for number in reversed(range(DAYS))]
+
+
+def by_week(
+    units: Mapping[tuple[date, int], int], product: int, today: date
+) -> list[dict[str, object]]:
+    """`{week, units}` of one product, told."""
+    sums = dict.fromkeys(weeks_until(today), 0)
+    for (day, owner), count in units.items():
+        if owner == product and monday_of(day) in sums:
+            sums[monday_of(day)] += count
+    return [{"week": week.isoformat(), "units": told(count)} for week, count in sums.items()]
+
+
+def by_day(units: Mapping[tuple[date, int], int], today: date) -> list[dict[str, object]]:
+    """`{day, units}` of all products together, told."""
+    sums = dict.fromkeys(days_until(today), 0)
+    for (day, _), count in units.items():
+        if day in sums:
+            sums[day] += count
+    return [{"day": day.isoformat(), "units": told(count)} for day, count in sums.items()]

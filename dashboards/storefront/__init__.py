@@ -1,0 +1,1 @@
+"""Pages on which a person tries the whole shop in a browser, on a session of Django's."""

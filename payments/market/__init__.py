@@ -1,0 +1,1 @@
+"""What coins cost: readings of price providers, and the rates that the shop takes from them."""

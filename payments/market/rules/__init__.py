@@ -1,0 +1,1 @@
+"""Coins, prices, budgets and the simulated feed. Pure."""

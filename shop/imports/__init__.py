@@ -1,0 +1,1 @@
+"""Products from a spreadsheet: all of a file or nothing of it."""

@@ -1,0 +1,1 @@
+"""What was sold, in figures that are kept: no page counts orders while somebody waits."""

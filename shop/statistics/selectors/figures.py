@@ -1,0 +1,193 @@
+"""Sales in figures, from rows whose number grows with days and products, never with orders."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from django.db.models import F, Q, QuerySet, Sum, Value
+
+from shop.flash_sales.models import FlashPurchase
+from shop.orders.models import OrderLine
+from shop.statistics import rules
+from shop.statistics.models import OrdersDay, RunSales, SalesDay, SalesHour, SalesMark
+
+# Points of a run's curve, beside its first purchase.
+CURVE: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """What of a product was sold; `units` and `amount` without what came back.
+
+    Amounts are minor units of money.
+    """
+
+    product_id: int
+    orders: int
+    units: int
+    amount: int
+    refunded_units: int = 0
+    refunded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """Orders that were bought on a day; `amount` before what of them was refunded since."""
+
+    day: date
+    orders: int
+    units: int
+    amount: int
+    refunded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """What became of the orders that were placed in a time; the rest still hold their units."""
+
+    placed: int
+    paid: int
+    lapsed: int
+
+    @property
+    def open(self) -> int:
+        return self.placed - self.paid - self.lapsed
+
+
+@dataclass(frozen=True, slots=True)
+class RunSold:
+    """A run's units as they were counted last, and how its paid purchases came in.
+
+    `curve`: (purchases so far, moment), in order; evenly spaced in purchases, not in time.
+    """
+
+    run: Any
+    free: int
+    held: int
+    sold: int
+    curve: list[tuple[int, datetime]]
+
+
+def counted_until(name: str = "sales") -> datetime | None:
+    """Up to when the figures of that book are counted, if they ever were."""
+    return SalesMark.objects.filter(name=name).values_list("counted_until", flat=True).first()
+
+
+def by_day(*, since: date, until: date) -> list[Bought]:
+    """Days with purchases, both ends included, in order."""
+    rows = OrdersDay.objects.filter(day__gte=since, day__lte=until, orders__gt=0).order_by("day")
+    return [
+        Bought(*row) for row in rows.values_list("day", "orders", "units", "amount", "refunded")
+    ]
+
+
+def cohort(*, since: date, until: date) -> Cohort:
+    """Of the orders that were placed on these days, both ends included."""
+    days = OrdersDay.objects.filter(day__gte=since, day__lte=until)
+    sums = days.aggregate(n=Sum("placed"), p=Sum("paid"), x=Sum("lapsed"))
+    return Cohort(*(int(sums[name] or 0) for name in ("n", "p", "x")))
+
+
+def by_product(*, since: date, until: date, product_id: int | None = None) -> list[Sold]:
+    """Every product, or this one, if sold on these days, both ends included, by amount."""
+    days = SalesDay.objects.filter(day__gte=since, day__lte=until)
+    days = days if product_id is None else days.filter(product_id=product_id)
+    sold = [_sold(row) for row in _summed(days, "product_id")]
+    return sorted(sold, key=lambda one: (-one.amount, one.product_id))
+
+
+def best_sellers(*, since: date, limit: int) -> list[Sold]:
+    """Products by units that were sold since that day and kept."""
+    days = SalesDay.objects.filter(day__gte=since, product__archived_at=None)
+    sold = [_sold(row) for row in _summed(days, "product_id")]
+    sold = [one for one in sold if one.units > 0]
+    return sorted(sold, key=lambda one: (-one.units, one.product_id))[:limit]
+
+
+def _summed(rows: QuerySet[SalesDay], by: str) -> Any:
+    return (
+        rows.order_by()
+        .values(by)
+        .annotate(
+            n=Sum("orders"),
+            u=Sum("units"),
+            a=Sum("amount"),
+            ru=Sum("refunded_units"),
+            ra=Sum("refunded"),
+        )
+    )
+
+
+def _sold(row: Mapping[str, Any]) -> Sold:
+    n, u, a, ru, ra = (int(row[name]) for name in ("n", "u", "a", "ru", "ra"))
+    return Sold(row["product_id"], n, u - ru, a - ra, ru, ra)
+
+
+def units_by_day(
+    *, since: date, products: Collection[int] | None = None
+) -> dict[tuple[date, int], int]:
+    """Units sold and kept, by day and product; days without any are left out."""
+    days = SalesDay.objects.filter(day__gte=since)
+    if products is not None:
+        days = days.filter(product_id__in=products)
+    rows = days.values_list("day", "product_id", "units", "refunded_units")
+    return {(day, product): units - back for day, product, units, back in rows}
+
+
+def units_of_hours(spans: Sequence[tuple[int, datetime, datetime]]) -> list[int]:
+    """Units kept of (product, since, until) each, in whole hours; one query for all of them."""
+    kept = F("units") - F("refunded_units")
+    wanted = [
+        Q(product_id=product, hour__gte=since, hour__lt=until) for product, since, until in spans
+    ]
+    return _each(SalesHour.objects.all(), kept, wanted)
+
+
+def units_before(moments: Sequence[tuple[int, datetime]]) -> list[int]:
+    """Units kept of (product, moment) each, from the beginning of its hour to that moment.
+
+    One query, whose rows are those of these hours alone.
+    """
+    kept = F("quantity") - F("refunded_quantity")
+    wanted = [
+        Q(product_id=product, purchased_at__gte=rules.hour_of(moment), purchased_at__lt=moment)
+        for product, moment in moments
+    ]
+    return _each(OrderLine.objects.all(), kept, wanted)
+
+
+def _each(rows: QuerySet[Any], kept: Any, wanted: Sequence[Q]) -> list[int]:
+    """The sum of each, by a range of an index each: one condition for all would read them all."""
+    if not wanted:
+        return []
+    parts = [
+        rows.order_by().filter(one).values(place=Value(place)).annotate(n=Sum(kept))
+        for place, one in enumerate(wanted)
+    ]
+    found = parts[0].union(*parts[1:], all=True) if parts[1:] else parts[0]
+    sums = {row["place"]: int(row["n"] or 0) for row in found}
+    return [sums.get(place, 0) for place in range(len(wanted))]
+
+
+def runs_sold(*, since: datetime, until: datetime, limit: int) -> list[RunSold]:
+    """Runs that were held in [since, until), the newest first."""
+    held = RunSales.objects.select_related("run__sale__product").filter(
+        Q(run__ended_at=None) | Q(run__ended_at__gte=since), run__starts_at__lt=until
+    )
+    # One that was ended before it started was never held.
+    held = held.exclude(run__ended_at__lte=F("run__starts_at"))
+    return [_run(row) for row in held.order_by("-run__starts_at", "-pk")[:limit]]
+
+
+def _run(row: RunSales) -> RunSold:
+    return RunSold(row.run, row.free, row.held, row.sold, _curve(row.run_id))
+
+
+def _curve(run_id: int) -> list[tuple[int, datetime]]:
+    """Read at some positions of the leaderboard, which costs the same whatever its length."""
+    placed = FlashPurchase.objects.filter(run_id=run_id, position__isnull=False)
+    last = placed.order_by("-position").values_list("position", flat=True).first() or 0
+    steps = {max(1, last * step // CURVE) for step in range(1, CURVE + 1)} | {1}
+    points = placed.filter(position__in=steps).order_by("position")
+    return [(n, moment) for n, moment in points.values_list("position", "paid_at") if n and moment]

@@ -1,0 +1,153 @@
+"""Count what happened: what may have changed since the last time, or everything anew.
+
+An hour is counted as a whole from its rows and written over what was there, so that a run that is
+late, doubled or repeated ends in the same sums. Nothing is written while somebody buys: counters in
+the purchase's own transaction would make every buyer of a product wait for the last.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+
+from common import clock
+from common.db import transactional
+from shop.statistics import locks, rules, selectors
+from shop.statistics.models import RunSales, SalesMark
+from shop.statistics.selectors import SALES, Book, Row, Shelf, Spot
+from shop.statistics.selectors.shelves import by_key, day_differences, differences
+
+
+def sales_count() -> int:
+    """Count orders, products and flash runs; returns how many hours were looked at."""
+    return book_count(SALES)
+
+
+def sales_recount() -> int:
+    """All of that anew; returns how many days."""
+    return book_recount(SALES)
+
+
+def sales_differences() -> list[str]:
+    """A line for each hour, day or run whose figures are not those of its rows."""
+    return book_differences(SALES)
+
+
+def book_count(book: Book) -> int:
+    """Count the hours in which something may have changed; returns how many those were."""
+    if selectors.mark(book.name) is None:
+        book_recount(book)
+    return _count_since(book, None)
+
+
+def book_recount(book: Book) -> int:
+    """Everything anew, a day in a transaction; returns how many days."""
+    started = clock.now()
+    event = book.last_event(started - rules.SLACK, 0)
+    span = selectors.span(book)
+    days = list(rules.days_between(*span)) if span else []
+    for day in days:
+        _recount_day(book, day)
+    _count_since(book, (started, event))
+    return len(days)
+
+
+@transactional
+def _count_since(book: Book, beginning: tuple[datetime, int] | None) -> int:
+    """From where the mark is, or else from a moment and an event of the caller's."""
+    now, mark = clock.now(), locks.mark(book.name)
+    since, event = beginning or (mark.counted_until, mark.last_event)
+    since -= rules.SLACK
+    hours = {*rules.hours_between(since, now)} | book.touched(event, rules.hour_of(since))
+    for day in sorted({hour.date() for hour in hours}):
+        _count_hours(book, day, sorted(hour for hour in hours if hour.date() == day))
+    if book is SALES:
+        _count_runs(since, 0 if beginning else event)
+    _advance(book, mark, now, event)
+    return len(hours)
+
+
+def _advance(book: Book, mark: SalesMark, now: datetime, event: int) -> None:
+    mark.counted_until = now
+    # An event before this moment is committed by now: no transaction takes longer.
+    mark.last_event = book.last_event(now - rules.SLACK, event)
+    mark.save(update_fields=["counted_until", "last_event"])
+
+
+def _count_hours(book: Book, day: date, hours: Sequence[datetime]) -> None:
+    for shelf in book.shelves:
+        truth: dict[Spot, Row] = {}
+        for since, until in rules.stretches(hours):
+            truth |= shelf.truth(since, until)
+        _write(shelf, day, hours, truth)
+
+
+@transactional
+def _recount_day(book: Book, day: date) -> None:
+    locks.mark(book.name)
+    hours = rules.hours_of(day)
+    for shelf in book.shelves:
+        _write(shelf, day, hours, shelf.truth(hours[0], hours[-1] + rules.HOUR))
+
+
+def _write(shelf: Shelf, day: date, hours: Sequence[datetime], figures: dict[Spot, Row]) -> None:
+    """Put an end to what was counted of these hours of a day, and of the day."""
+    start = rules.start_of(day)
+    shelf.hours._default_manager.filter(hour__in=hours).delete()
+    shelf.hours._default_manager.bulk_create(
+        shelf.hours(hour=hour, **_named(shelf, key, row))
+        for (hour, key), row in sorted(figures.items(), key=str)
+    )
+    shelf.days._default_manager.filter(day=day).delete()
+    sums = by_key(selectors.kept_by_hour(shelf, start, start + rules.DAY))
+    shelf.days._default_manager.bulk_create(
+        shelf.days(day=day, **_named(shelf, key, row)) for key, row in sorted(sums.items(), key=str)
+    )
+
+
+def _named(shelf: Shelf, key: object, row: Row) -> dict[str, object]:
+    named: dict[str, object] = dict(zip(shelf.fields, row, strict=True))
+    return named | ({shelf.key: key} if shelf.key else {})
+
+
+def _count_runs(since: datetime, event: int) -> None:
+    keys = selectors.runs_to_count(since=since, after=event)
+    _write_runs(keys)
+
+
+def _write_runs(keys: Collection[int]) -> None:
+    RunSales.objects.filter(pk__in=keys).delete()
+    RunSales.objects.bulk_create(
+        RunSales(
+            run_id=pk,
+            free=counts.free,
+            held=counts.held,
+            sold=counts.sold,
+            returned=counts.returned,
+        )
+        for pk, counts in sorted(selectors.run_truth(keys).items())
+    )
+
+
+def book_differences(book: Book) -> list[str]:
+    """A line for each hour or day whose figures are not the sums of its rows.
+
+    What a purchase or refund changes meanwhile is counted and looked at once more.
+    """
+    book_count(book)
+    span = selectors.span(book)
+    found: list[str] = []
+    for day in rules.days_between(*span) if span else ():
+        if _differences(book, day):
+            book_count(book)
+            found += _differences(book, day)
+    if book is SALES:
+        found += selectors.run_differences()
+    return found
+
+
+def _differences(book: Book, day: date) -> list[str]:
+    start = rules.start_of(day)
+    lines: list[str] = []
+    for shelf in book.shelves:
+        lines += differences(shelf, start, start + rules.DAY)
+        lines += day_differences(shelf, day)
+    return lines
