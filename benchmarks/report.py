@@ -5,42 +5,42 @@ import os
 import platform
 import statistics
 import subprocess
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-RESULTS = Path(__file__).resolve().parent / "results"
-EMPTY, FLASH, PLAIN = "empty view", "flash purchase", "FOR UPDATE purchase"
-OUT, PLAIN_OUT = "flash, sold out", "FOR UPDATE, sold out"
-RATIOS = (
-    ("flash purchase to empty view", FLASH, EMPTY, 0.5),
-    ("flash purchase to FOR UPDATE purchase", FLASH, PLAIN, 10),
-    ("refusal when sold out to empty view", OUT, EMPTY, 5),
-    ("refusal when sold out to FOR UPDATE refusal", OUT, PLAIN_OUT, None),
-)
+from benchmarks.load import Ratio, Way
+
+RESULTS: Final = Path(__file__).resolve().parent / "results"
+Round = dict[str, Any]
+Rounds = Mapping[str, Sequence[Round]]
 
 
-def measure(found: dict[str, Any], good: str, seconds: float, spent: dict[str, float]) -> Any:
-    """One round of one way; `good` is the status that counts."""
+def measured(found: Round, way: Way) -> Round:
+    """One round of one way; calls that were not answered as they should are `others`."""
     times = sorted(found.pop("times"))
-    count = found["statuses"].get(good, 0)
-    others = sum(found["statuses"].values()) - count
+    took, spent = found.pop("took"), found.pop("spent")
+    count = found["statuses"].get(str(way.good), 0)
+    each = {f"{name}_cpu_ms": round(ms / max(count, 1), 3) for name, ms in spent.items()}
     return {
         **found,
-        "per_second": round(count / seconds, 1),
-        "others": others,
-        "p50_ms": _quantile(times, 0.5),
-        "p99_ms": _quantile(times, 0.99),
-        **{f"{name}_cpu_ms": round(ms / max(count, 1), 3) for name, ms in spent.items()},
+        "per_second": round(count / took, 1),
+        "others": sum(found["statuses"].values()) - count,
+        "p50_ms": quantile(times, 0.5),
+        "p99_ms": quantile(times, 0.99),
+        **each,
+        "cpu_ms": round(sum(each.values()), 3),
     }
 
 
-def _quantile(times: list[float], share: float) -> float:
+def quantile(times: Sequence[float], share: float) -> float:
+    """Of sorted values; 0 where there are none."""
     return round(times[min(len(times) - 1, int(len(times) * share))], 2) if times else 0.0
 
 
-def line(found: dict[str, Any]) -> str:
+def line(found: Round) -> str:
     return (
         f"{found['per_second']:.0f}/s, p50 {found['p50_ms']} ms, p99 {found['p99_ms']} ms, CPU-ms "
         f"app {found['app_cpu_ms']} mysqld {found['mysqld_cpu_ms']} redis {found['redis_cpu_ms']}"
@@ -48,29 +48,16 @@ def line(found: dict[str, Any]) -> str:
     )
 
 
-def _median(rounds: list[dict[str, Any]], name: str) -> float:
+def median(rounds: Sequence[Round], name: str) -> float:
     return statistics.median(one[name] for one in rounds) if rounds else 0.0
 
 
-def _row(way: str, rounds: list[dict[str, Any]]) -> str:
-    rates = [one["per_second"] for one in rounds]
-    return (
-        f"| {way} | {_median(rounds, 'per_second'):,.0f} | {min(rates):,.0f}-{max(rates):,.0f} | "
-        f"{_median(rounds, 'p50_ms'):.1f} | {_median(rounds, 'p99_ms'):.1f} | "
-        f"{_median(rounds, 'app_cpu_ms'):.2f} | {_median(rounds, 'mysqld_cpu_ms'):.2f} | "
-        f"{_median(rounds, 'redis_cpu_ms'):.2f} |"
-    )
-
-
-def _ratios(results: dict[str, list[dict[str, Any]]]) -> list[tuple[str, float, float | None]]:
+def ratio(rounds: Rounds, wanted: Ratio) -> float | None:
     """Of each round's own two figures, then the median: load of a moment met both."""
-    found = []
-    for name, above, below, target in RATIOS:
-        pairs = zip(results.get(above, []), results.get(below, []), strict=False)
-        each = [a["per_second"] / b["per_second"] for a, b in pairs if b["per_second"]]
-        if each:
-            found.append((name, round(statistics.median(each), 3), target))
-    return found
+    above = [one[wanted.figure] for one in rounds.get(wanted.above, ())]
+    below = [one[wanted.figure] for one in rounds.get(wanted.below, ())]
+    each = [a / b for a, b in zip(above, below, strict=False) if b]
+    return round(statistics.median(each), 3) if each else None
 
 
 def machine() -> dict[str, Any]:
@@ -83,54 +70,76 @@ def machine() -> dict[str, Any]:
         "cpu": cpus[0].split(":", 1)[1].strip() if cpus else platform.machine(),
         "system": platform.system() + " " + platform.release().split("-")[0],
         "python": platform.python_version(),
-        "load_before": os.getloadavg()[2],
+        "load_before": round(os.getloadavg()[2], 2),
         "commit": commit.stdout.strip(),
         **{name: version(name) for name in ("django", "djangorestframework", "granian")},
     }
 
 
-def write(
-    results: dict[str, list[dict[str, Any]]],
-    size: dict[str, Any],
-    versions: dict[str, str],
-    wrong: list[str],
-) -> None:
-    """Print the table and keep it with its raw figures."""
-    about = {**size, **versions, **machine()}
-    ratios = _ratios(results)
-    text = "\n".join(_page(results, about, ratios, wrong))
-    print(text)
-    if os.environ.get("ONLY"):
-        return
-    RESULTS.mkdir(exist_ok=True)
-    stem = RESULTS / f"flash-{datetime.now(UTC):%Y-%m-%d}"
-    stem.with_suffix(".md").write_text(text + "\n")
-    raw = {"about": about, "ratios": ratios, "wrong": wrong, "rounds": results}
-    stem.with_suffix(".json").write_text(json.dumps(raw, indent=1) + "\n")
-
-
-def _page(results: Any, about: Any, ratios: Any, wrong: list[str]) -> list[str]:
-    flash = results.get(FLASH, [])
-    tail = _median(flash, "p99_ms") / max(_median(flash, "p50_ms"), 0.001)
-    cost = _median(flash, "app_cpu_ms") + _median(flash, "mysqld_cpu_ms")
+def page(name: str, about: str, rounds: Rounds, ratios: Sequence[Ratio], **more: Any) -> list[str]:
+    """The lines of a result; `more`: `facts` of the run, `wrong` for what was not exact."""
+    facts = ", ".join(f"{key} {value}" for key, value in more["facts"].items())
     return [
-        f"# Flash purchases, {datetime.now(UTC):%Y-%m-%d}",
+        f"# {name}, {datetime.now(UTC):%Y-%m-%d}",
         "",
-        ", ".join(f"{name} {value}" for name, value in about.items()) + ".",
+        about,
         "",
-        "Buyers, server and databases share the machine. Medians of the rounds; trust the ratios.",
+        f"{facts}.",
+        "",
+        "Callers, server and databases share the machine. Medians of the rounds; trust the ratios.",
         "",
         "| way | per second | from-to | p50 ms | p99 ms | app CPU-ms | mysqld | redis |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
-        *(_row(way, rounds) for way, rounds in results.items() if rounds),
+        *(_row(way, found) for way, found in rounds.items() if found),
         "",
-        "| ratio | measured | target |",
-        "| --- | --- | --- |",
-        *(f"| {name} | {value} | {target or ''} |" for name, value, target in ratios),
-        f"| p99 of a flash purchase to its p50 | {tail:.2f} | 3 at most |",
-        f"| CPU-ms of a flash purchase, app + mysqld | {cost:.2f} | 1.5 at most |",
-        "",
-        "Exact in every round, all invariants hold."
-        if not wrong
-        else "NOT EXACT: " + "; ".join(wrong),
+        *_ratios(rounds, ratios),
+        *(f"NOT EXACT: {each}" for each in more["wrong"]),
+        *_others(rounds),
     ]
+
+
+def _row(way: str, rounds: Sequence[Round]) -> str:
+    rates = [one["per_second"] for one in rounds]
+    costs = (median(rounds, f"{name}_cpu_ms") for name in ("app", "mysqld", "redis"))
+    return (
+        f"| {way} | {median(rounds, 'per_second'):,.0f} | {min(rates):,.0f}-{max(rates):,.0f} | "
+        f"{median(rounds, 'p50_ms'):.1f} | {median(rounds, 'p99_ms'):.1f} | "
+        + " | ".join(f"{cost:.2f}" for cost in costs)
+        + " |"
+    )
+
+
+def _ratios(rounds: Rounds, ratios: Sequence[Ratio]) -> list[str]:
+    found = [(each, ratio(rounds, each)) for each in ratios]
+    rows = [
+        f"| {each.name} | {value} | {_target(each)} | {'yes' if each.holds(value) else '**no**'} |"
+        for each, value in found
+        if value is not None
+    ]
+    return (
+        ["| ratio | measured | target | met |", "| --- | --- | --- | --- |", *rows, ""]
+        if rows
+        else []
+    )
+
+
+def _target(wanted: Ratio) -> str:
+    if wanted.target is None:
+        return ""
+    return f"{wanted.target:g} at {'most' if wanted.most else 'least'}"
+
+
+def _others(rounds: Rounds) -> list[str]:
+    found = {way: sum(one["others"] for one in each) for way, each in rounds.items()}
+    return [
+        f"{way}: {count} calls were answered otherwise." for way, count in found.items() if count
+    ]
+
+
+def keep(name: str, lines: Sequence[str], raw: Any) -> Path:
+    """Write a result and its raw figures; the page's path."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}-{datetime.now(UTC):%Y-%m-%d}.md"
+    path.write_text("\n".join(lines).rstrip() + "\n")
+    path.with_suffix(".json").write_text(json.dumps(raw, indent=1) + "\n")
+    return path

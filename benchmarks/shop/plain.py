@@ -1,4 +1,4 @@
-"""A purchase by SELECT … FOR UPDATE: the run's row is locked, then the ORM writes everything.
+"""Buying by SELECT … FOR UPDATE: the hot row is locked, then the ORM writes everything.
 
 It writes the rows that the shop's own purchase leaves behind, each in its final state and none
 twice: the shortest such code, not the slowest.
@@ -16,8 +16,10 @@ from common import clock, context, ids
 from common.audit.models import AuditEntry
 from common.outbox.models import OutboxMessage
 from payments.intake.models import Payment, PaymentEvent
+from shop.catalogue.models import Product
 from shop.flash_sales.errors import SaleEnded, SoldOut, UserLimitReached
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
+from shop.inventory.models import Stock, StockHold, StockMovement
 from shop.orders.models import Order, OrderEvent, OrderLine
 
 
@@ -32,7 +34,7 @@ def purchase(user_id: int, slug: str, quantity: int) -> dict[str, Any]:
     units = list(free[:quantity])
     if len(units) < quantity:
         raise SoldOut(wanted=quantity, left=len(units))
-    order = _order(run, user_id, quantity, now)
+    order = _order(run.sale.product, user_id, quantity, run.price, now, run)
     bought = FlashPurchase.objects.create(
         run=run, order=order, user_id=user_id, quantity=quantity, state="paid", paid_at=now
     )
@@ -57,14 +59,35 @@ def _slots(run: FlashRun, user_id: int, quantity: int) -> list[int]:
     return left[:quantity]
 
 
-def _order(run: FlashRun, user_id: int, quantity: int, now: Any) -> Order:
-    product = run.sale.product
+@transaction.atomic
+def order(user_id: int, slug: str) -> dict[str, Any]:
+    """One unit of a product, out of its stock."""
+    stocks = Stock.objects.select_for_update(of=("self",)).select_related("product")
+    stock = stocks.get(product__slug=slug)
+    if stock.available < 1:
+        raise SoldOut(wanted=1, left=0)
+    stock.on_hand -= 1
+    stock.save()
+    product, now = stock.product, clock.now()
+    made = _order(product, user_id, 1, product.list_price, now)
+    line = made.lines.get()
+    StockHold.objects.create(
+        stock=stock, order_line=line, quantity=1, outcome="sold", released_at=now
+    )
+    StockMovement.objects.create(stock=stock, kind="sold", delta=-1, order_line=line)
+    payment = _pay(made, user_id)
+    return {"number": made.number, "total": made.total, "payment": str(payment.uid)}
+
+
+def _order(
+    product: Product, user_id: int, quantity: int, price: int, now: Any, run: FlashRun | None = None
+) -> Order:
     order = Order.objects.create(
         number=ids.order_number(),
         user_id=user_id,
         run=run,
         status="paid",
-        total=run.price * quantity,
+        total=price * quantity,
         placed_at=now,
         paid_at=now,
         expires_at=now + timedelta(minutes=5),
@@ -75,7 +98,7 @@ def _order(run: FlashRun, user_id: int, quantity: int, now: Any) -> Order:
         user_id=user_id,
         sku=product.sku,
         name=product.name,
-        unit_price=run.price,
+        unit_price=price,
         quantity=quantity,
         total=order.total,
         purchased_at=now,

@@ -1,4 +1,4 @@
-"""The shop's routes, and beside them the two that it is measured against."""
+"""The shop's routes, and beside them those that it is measured against."""
 
 from django.urls import path
 
@@ -10,5 +10,8 @@ __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"
 urlpatterns = [
     *urlpatterns,
     path("benchmark/empty/", views.Empty.as_view()),
+    path("benchmark/password/", views.Password.as_view()),
+    path("benchmark/products/", views.PlainProducts.as_view()),
+    path("benchmark/orders/<slug:slug>/", views.PlainOrders.as_view()),
     path("benchmark/<slug:slug>/purchases/", views.PlainPurchases.as_view()),
 ]
