@@ -27,6 +27,10 @@ class Kept:
     made_at: float
     remade_at: float
 
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.made_at
+
 
 _KEPT: Final[dict[Hashable, Kept]] = {}
 _numbers: Final = itertools.count(1)

@@ -68,20 +68,19 @@ _while_it_serves: list[Callable[[], None]] = []
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     if _while_it_serves:
-        stops = [_while_it_serves.pop() for _ in tuple(_while_it_serves)]
-        threading.Thread(target=_wind_down, args=(stops,), daemon=True).start()
+        stop = _while_it_serves.pop()
+        threading.Thread(target=_wind_down, args=(stop,), daemon=True).start()
         return
     for close in _at_interrupt:
         close()
     raise KeyboardInterrupt
 
 
-def _wind_down(stops: list[Callable[[], None]]) -> None:
+def _wind_down(stop: Callable[[], None]) -> None:
     """Tasks may be asking the chain of this very server, which has to answer until they end."""
     try:
         print("\nStopping.", flush=True)
-        for stop in stops:
-            stop()
+        stop()
     finally:
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -81,6 +81,8 @@ def _kept(status: str, headers: shelf.Headers, body: bytes) -> shelf.Kept | None
     public = "public" in found.get("cache-control", "") and vary <= _VARY
     if not (status.startswith("200") and public and "etag" in found and "set-cookie" not in found):
         return None
+    if "age" in found:  # kept behind the window: kept here too, it would be shown twice as long
+        return None
     lasting = [(name, value) for name, value in headers if name.lower() not in _ONES_OWN]
     return shelf.Kept(body, found["etag"], lasting, 0.0, 0.0)
 

@@ -48,6 +48,8 @@ def shelved(get: Get) -> Get:
         if found := shelf.find(key):
             kept = HttpResponse(found.body, content_type="application/json")
             kept["ETag"] = found.etag
+            # Whoever keeps it for a moment as well has to know that it is not of this one.
+            kept["Age"] = str(int(found.age))
             return kept
         opened = shelf.opened()
         response = get(self, request, *args, **kwargs)

@@ -122,6 +122,8 @@ def test_another_address_is_another_answer(more: dict[str, Any]) -> None:
         Django(**{"Cache-Control": "private, no-cache"}),
         Django(**{"Vary": "Accept-Language"}),
         Django(**{"Set-Cookie": "a=b"}),
+        # Kept behind the window already: its moment is running.
+        Django(**{"Age": "0"}),
     ],
 )
 def test_what_is_not_the_same_for_everybody_is_not_kept(django: Django) -> None:
@@ -193,6 +195,7 @@ def test_a_page_is_made_once_for_all_who_are_signed_in(django_assert_num_queries
         after = second.get(f"{LIST}mat/")
     assert after.json() == before.json()
     assert after["ETag"] == before["ETag"]
+    assert ("Age" in before, after["Age"]) == (False, "0")
     assert after["Cache-Control"] == "private, no-cache"
     known = second.get(f"{LIST}mat/", HTTP_IF_NONE_MATCH=before["ETag"])
     assert (known.status_code, known.content) == (304, b"")

@@ -95,7 +95,7 @@ def test_web3_pays_coins_and_tokens(url: str, node: Node, theirs: Any) -> None:
         tx_hash = web3.eth.send_raw_transaction(signed.raw_transaction)
         assert web3.eth.get_transaction(tx_hash)["from"] == account.address
         node.mine()
-        return web3.eth.wait_for_transaction_receipt(tx_hash, timeout=5)
+        return web3.eth.wait_for_transaction_receipt(tx_hash, timeout=120)
 
     fees = {
         "chainId": web3.eth.chain_id,
@@ -134,7 +134,7 @@ def test_ethers_pays_coins_and_tokens(url: str, node: Node) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -244,7 +244,7 @@ def test_an_order_is_paid_with_ethers(url: str, node: Node, order: Payment) -> N
         [*map(str, argv), order.invoice.address, TOKEN],
         env=environment,
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
     priced("usd-coin", "1")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.shop import Shop
 
-PAID_SECONDS = 10
+PAID_SECONDS = 120
 
 
 def eventually(check: Callable[[], bool], seconds: float = PAID_SECONDS) -> bool:

@@ -16,7 +16,7 @@ PASSWORD = "correct-horse-battery-9"
 PHONE = {"width": 360, "height": 780}
 DESKTOP = {"width": 1280, "height": 860}
 # Long enough for a slow machine; nothing waits for it that comes at once.
-PATIENCE = 30_000
+PATIENCE = 120_000
 
 
 @contextmanager

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 import httpx
 
+from tests.sizes import LOOSE
+
 # For which a buyer looks whether an order is paid.
-PATIENCE: Final = 5.0
+PATIENCE: Final = 5.0 * LOOSE
 
 
 @dataclass(frozen=True, slots=True)

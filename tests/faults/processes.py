@@ -20,6 +20,8 @@ import servers  # noqa: E402  # found by the line above
 from throwaway.base import free_port  # noqa: E402
 from throwaway.process import _end_with_parent  # noqa: E402
 
+from tests.sizes import LOOSE  # noqa: E402
+
 __all__ = ["Shop", "free_port", "servers", "wait_until"]
 
 PYTHON = sys.executable
@@ -77,7 +79,7 @@ class Shop:
             switches,
         )
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: self._answers(url), seconds=60, why=partial(self.log, name))
+        wait_until(lambda: self._answers(url), seconds=60 * LOOSE, why=partial(self.log, name))
         return url
 
     def start_stream(self, **switches: str) -> None:
@@ -88,7 +90,7 @@ class Shop:
             switches,
         )
         url = f"http://127.0.0.1:{self.stream_port}"
-        wait_until(lambda: self._answers(url), seconds=60, why=partial(self.log, "stream"))
+        wait_until(lambda: self._answers(url), seconds=60 * LOOSE, why=partial(self.log, "stream"))
 
     def start_worker(self, **switches: str) -> None:
         self._start(

@@ -51,7 +51,7 @@ VISITS: dict[str, Counter[str]] = {}
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     monkeypatch.setattr(outbox, "send", lambda *args: None)
-    settings.EXCHANGE_VENUE_TIMEOUT_SECONDS = 0.3
+    settings.EXCHANGE_VENUE_TIMEOUT_SECONDS = 1.0
     listed("ABAN")
 
 
@@ -65,7 +65,7 @@ class Batch:
         self.before = len(venue.bought())
         venue.clear()
         if fault:
-            venue.fault(fault, seconds=0.6)
+            venue.fault(fault, seconds=1.5)
 
     def script(self, acknowledge: Callable[[str], None]) -> None:
         for number, client in enumerate(self.clients):

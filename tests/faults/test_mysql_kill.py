@@ -17,6 +17,7 @@ import redis
 from payments.sandbox.stripe import StripeSandbox
 from tests.faults.conftest import Customer
 from tests.faults.processes import Shop, servers, wait_until
+from tests.sizes import LOOSE
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -129,15 +130,15 @@ def sale_with_a_kill(shop: Shop, mysql_server: Any, redis_url: str) -> list[Buye
     for buyer in buyers:
         buyer.start()
     try:
-        wait_until(lambda: confirmed(buyers) >= 8, seconds=60)
+        wait_until(lambda: confirmed(buyers) >= 8, seconds=60 * LOOSE)
         mysql_server.kill()
         # What was waiting for the worker is taken now, and there is no database to do it in.
         queue = redis.Redis.from_url(redis_url)
-        wait_until(lambda: queue.llen("payments") == 0, seconds=30)
-        wait_until(lambda: all(sum(b.answers.values()) > 2 for b in buyers), seconds=30)
+        wait_until(lambda: queue.llen("payments") == 0, seconds=30 * LOOSE)
+        wait_until(lambda: all(sum(b.answers.values()) > 2 for b in buyers), seconds=30 * LOOSE)
         mysql_server.start()
         before = confirmed(buyers)
-        wait_until(lambda: confirmed(buyers) >= before + 4, seconds=60)
+        wait_until(lambda: confirmed(buyers) >= before + 4, seconds=60 * LOOSE)
     finally:
         stop.set()
         for buyer in buyers:
@@ -163,7 +164,9 @@ def test_mysql_killed_in_the_middle_of_a_sale(
 ) -> None:
     own_shop.start_beat(FAULT_QUICK="1")
     buyers = sale_with_a_kill(own_shop, mysql_server, redis_server.url)
-    took = wait_until(lambda: settled(buyers), seconds=60, why=lambda: own_shop.log("worker"))
+    took = wait_until(
+        lambda: settled(buyers), seconds=60 * LOOSE, why=lambda: own_shop.log("worker")
+    )
     print(f"settled {took:.1f} s after the sale")
     for buyer in buyers:
         assert all(
@@ -180,7 +183,7 @@ def test_control_without_sweep_and_poll_payments_of_the_sale_stay_unsettled(
 ) -> None:
     buyers = sale_with_a_kill(own_shop, mysql_server, redis_server.url)
     queue = redis.Redis.from_url(redis_server.url)
-    wait_until(lambda: queue.llen("payments") == 0, seconds=60)
+    wait_until(lambda: queue.llen("payments") == 0, seconds=60 * LOOSE)
     with pytest.raises(AssertionError):
         wait_until(lambda: settled(buyers), seconds=8)
     assert any(b.status_of(n) == "paid" for b in buyers for n in b.confirmed)

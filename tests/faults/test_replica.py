@@ -15,6 +15,7 @@ import pytest
 from payments.sandbox.stripe import StripeSandbox
 from tests.faults.processes import Shop, servers, wait_until
 from tests.faults.test_mysql_kill import fill
+from tests.sizes import LOOSE
 
 pytestmark = [
     pytest.mark.at_length("tests/unit/test_replicas.py"),
@@ -83,7 +84,7 @@ def made_replica(
 def replica(primary: Server, made_replica: Server) -> Server:
     """At work, and with all that the primary has."""
     made_replica.run("START REPLICA")
-    wait_until(lambda: same(primary, made_replica), seconds=60)
+    wait_until(lambda: same(primary, made_replica), seconds=60 * LOOSE)
     return made_replica
 
 
@@ -140,7 +141,7 @@ def settle(client: httpx.Client, replica: Server) -> None:
         name(client)
         return selects(replica) - before > 2
 
-    wait_until(used, seconds=120)
+    wait_until(used, seconds=120 * LOOSE)
 
 
 @pytest.mark.proof(
@@ -184,7 +185,7 @@ def test_decisions_are_the_primarys(
     settle(client, replica)
     account = {"email": f"{uuid.uuid4().hex}@example.org", "password": "a-long-enough-passphrase"}
     access = client.post("auth/register/", json=account).json()["access"]
-    wait_until(lambda: same(primary, replica), seconds=120)
+    wait_until(lambda: same(primary, replica), seconds=120 * LOOSE)
     replica.run("STOP REPLICA SQL_THREAD")
     primary.run(
         "UPDATE shop_stock JOIN shop_product ON shop_product.id = shop_stock.product_id "
@@ -207,7 +208,7 @@ def test_a_replica_that_is_away_is_not_missed(
     started = time.monotonic()
     for _ in range(20):
         name(client)
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 60 * LOOSE
     replica.server.start()
     replica.run("START REPLICA")
     settle(client, replica)

@@ -32,13 +32,13 @@ from shop.flash_sales.waiting import services as waiting
 from tests.factories.flash import live_run
 from tests.factories.users import UserFactory
 from tests.faults.processes import ROOT, Shop, wait_until
-from tests.sizes import sized
+from tests.sizes import LOOSE, sized
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LISTENERS, UNITS = sized(60, 2_000), sized(60, 1_000)
-# Generous where the tests of three processes share the machine; `make bench-stream` prints it.
-MOST_DELAY_SECONDS = 2.0
+# `make bench-stream` prints it.
+MOST_DELAY_SECONDS = 2.0 * LOOSE
 # Units a second; 0: as fast as they go, when sellers and MySQL take the processors from the stream.
 PACE = float(os.environ.get("PACE") or 0)
 
@@ -260,7 +260,9 @@ def test_sigterm_ends_the_streams_and_then_the_process(
     process = shop.running["stream"]
     process.terminate()
     # Without an end of its streams the server would wait for them until it kills its worker.
-    wait_until(lambda: process.poll() is not None, seconds=8, why=lambda: shop.log("stream"))
+    wait_until(
+        lambda: process.poll() is not None, seconds=8 * LOOSE, why=lambda: shop.log("stream")
+    )
     assert process.returncode == 0
     assert "refused to gracefully stop" not in shop.log("stream")
 
@@ -293,7 +295,7 @@ def test_what_the_stream_process_refuses_is_a_problem_document(shop: Shop) -> No
             full = client.get(f"{sale}/stream/")
             assert (full.status_code, full.json()["code"]) == (503, "busy")
             assert full.headers["retry-after"] == "30"
-        wait_until(lambda: client.get("/livez").json()["listeners"] == 0, seconds=10)
+        wait_until(lambda: client.get("/livez").json()["listeners"] == 0, seconds=10 * LOOSE)
         once = client.get(f"{sale}/stream/?events=1")
         assert once.text.count("event: stock") == 1
 

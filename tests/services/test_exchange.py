@@ -41,7 +41,7 @@ def coins(db: None) -> None:
 
 @pytest.fixture(autouse=True)
 def _short(settings: Any) -> None:
-    settings.EXCHANGE_VENUE_TIMEOUT_SECONDS = 0.4
+    settings.EXCHANGE_VENUE_TIMEOUT_SECONDS = 1.0
 
 
 def house(kind: Kind, currency: str = "ABAN") -> int:
@@ -63,7 +63,7 @@ def test_whatever_happens_to_the_answer_it_is_one_purchase(
 ) -> None:
     buyer = rich(100_00)
     order = buy(buyer, "ABAN", "3")
-    venue.fault(kind, seconds=0.8)
+    venue.fault(kind, seconds=1.5)
     drain()
     assert again(buyer, order)["status"] == "settling"
     assert ExchangeAttempt.objects.get().error
@@ -75,7 +75,7 @@ def test_whatever_happens_to_the_answer_it_is_one_purchase(
 
 def test_an_unknown_outcome_is_asked_for_and_not_sent_again(venue: Any, drain: Drain) -> None:
     buy(rich(100_00), "ABAN", "3")
-    venue.fault("timeout_after", seconds=0.8)
+    venue.fault("timeout_after", seconds=1.5)
     drain()
     drain(later=True)
     assert purchases(venue) == [("ABAN", "3")]
@@ -99,7 +99,7 @@ def test_a_404_of_somebody_on_the_way_is_no_leave_to_send_again(
     venue: Any, drain: Drain, settings: Any
 ) -> None:
     buy(rich(100_00), "ABAN", "3")
-    venue.fault("timeout_after", seconds=0.8)
+    venue.fault("timeout_after", seconds=1.5)
     drain()
     settings.EXCHANGE_VENUE_URL = f"{venue.url}/elsewhere"
     drain(later=True)

@@ -49,10 +49,10 @@ def compare(*, dry_run: bool = False) -> tuple[Any, list[str]]:
 
 def lost(venue: Any, drain: Drain, settings: Any) -> tuple[Any, Any]:
     """An order that the venue has filled, and whose answer has not come."""
-    settings.EXCHANGE_VENUE_TIMEOUT_SECONDS = 0.3
+    settings.EXCHANGE_VENUE_TIMEOUT_SECONDS = 1.0
     buyer = rich(100_00)
     order = buy(buyer, "ABAN", "3")
-    venue.fault("timeout_after", seconds=0.6)
+    venue.fault("timeout_after", seconds=1.5)
     drain()
     assert again(buyer, order)["status"] == "settling"
     return buyer, order
