@@ -15,6 +15,8 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 from slipcover import print_coverage
 
 from common.outbox.models import OutboxMessage
@@ -29,6 +31,11 @@ from tests.sizes import PROVE
 __all__ = ["_venue", "django_db_setup", "migrated", "shared_folder", "venue"]
 
 SECRET = "whsec_tests"
+# The pace of a machine is no property of the code; new examples are tried in `make prove`.
+hypothesis.register_profile(
+    "souk", deadline=None, derandomize=not PROVE, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis.load_profile("souk")
 SLOW = ("tests/e2e/", "tests/faults/", "tests/races/")
 
 

@@ -11,7 +11,7 @@ from tests.e2e.looking import Open, plan_sale, serious, units
 from tests.e2e.shop import Shop
 from tests.e2e.windows import DESKTOP, PHONE, Window
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_a_sale_sells_out_before_the_eyes_of_somebody_else(window: Open, shop: Shop) -> None:

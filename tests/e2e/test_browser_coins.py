@@ -9,7 +9,7 @@ from tests.e2e.looking import Open, plan_sale, serious, units
 from tests.e2e.shop import Shop
 from tests.e2e.windows import PHONE, Window
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 # As long as six blocks of the mock chain take on a slow machine.
 CHAIN_PATIENCE = 120_000

@@ -9,7 +9,7 @@ from tests.e2e.looking import Open, serious
 from tests.e2e.shop import Shop
 from tests.e2e.windows import DESKTOP, PHONE, Window
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(900)
 
 PAGE = "/admin/dashboard/"
 WIDE = "document.documentElement.scrollWidth > innerWidth"

@@ -23,7 +23,7 @@ __all__ = ["sandbox", "shop", "stripe_clock"]
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("real_mysql"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(900),
 ]
 
 

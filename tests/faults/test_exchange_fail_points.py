@@ -31,7 +31,7 @@ from tests.faults.forked import POINTS, Kill, run_forked
 from tests.sizes import PROVE, sized
 
 __all__ = ["venue"]
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600 if PROVE else 240)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600 if PROVE else 900)]
 
 # Statements are hundreds: every fortieth, or every one in `make prove`.
 FEW = 6

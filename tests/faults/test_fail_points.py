@@ -39,7 +39,7 @@ from tests.faults.test_webhook_away import send
 from tests.races.parallel import post_order
 from tests.sizes import PROVE, sized
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600 if PROVE else 240)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600 if PROVE else 900)]
 
 # Commits, claims and the like are many: every twelfth visit, or every one in `make prove`.
 FEW = 3

@@ -15,7 +15,7 @@ from tests.faults.processes import Shop, wait_until
 from tests.faults.rush import Crowd, kept, ordered, signed_in, taken
 from tests.sizes import LOOSE, PROVE, sized
 
-pytestmark = pytest.mark.timeout(3600 if PROVE else 300)
+pytestmark = pytest.mark.timeout(3600 if PROVE else 900)
 
 # people, units, quantities
 RUSHES = [

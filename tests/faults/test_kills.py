@@ -22,7 +22,7 @@ from tests.faults.conftest import Customer
 from tests.faults.processes import Shop, wait_until
 from tests.sizes import LOOSE, sized
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 
 SETTLED_WITHIN = 60.0 * LOOSE
 IN_FLIGHT = sized(5, 20)

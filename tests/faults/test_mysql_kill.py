@@ -19,7 +19,7 @@ from tests.faults.conftest import Customer
 from tests.faults.processes import Shop, servers, wait_until
 from tests.sizes import LOOSE
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(900)
 
 BUYERS = 4
 

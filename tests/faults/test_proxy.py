@@ -32,7 +32,7 @@ from tests.sizes import LOOSE
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(900),
     # Each order would try a Stripe that is not there for half a second.
     pytest.mark.usefixtures("sandbox"),
 ]

@@ -24,7 +24,7 @@ from tests.sizes import LOOSE
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(900),
     # Of the seconds measured none is to be a wait for a Stripe that is not there.
     pytest.mark.usefixtures("sandbox"),
 ]

@@ -26,7 +26,7 @@ from tests.sizes import PROVE, sized
 __all__ = ["venue"]
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(3600 if PROVE else 240),
+    pytest.mark.timeout(3600 if PROVE else 900),
     pytest.mark.usefixtures("venue"),
 ]
 

@@ -25,7 +25,7 @@ from tests.sizes import PROVE, sized
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(3600 if PROVE else 120),
+    pytest.mark.timeout(3600 if PROVE else 900),
 ]
 
 EVENTS = sized(40, 1_000)

@@ -137,7 +137,8 @@ offsets = st.none() | st.sampled_from([-TICK, TICK * 0, TICK, TICK * 5])
 
 
 @settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     list_price=st.integers(1, 10**14 - 1) | st.integers(1, 300),

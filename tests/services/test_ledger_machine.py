@@ -33,7 +33,7 @@ from tests.sizes import PROVE, sized
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.usefixtures("own_rollbacks"),
-    pytest.mark.timeout(4 * 3600 if PROVE else 240),
+    pytest.mark.timeout(4 * 3600 if PROVE else 900),
 ]
 
 SEQUENCES, STEPS = sized(15, 1_000), sized(25, 50)

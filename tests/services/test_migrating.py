@@ -104,7 +104,7 @@ def test_a_field_of_djangos_own_making_goes_through() -> None:
             editor.remove_field(Order, note)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_no_migration_since_the_last_release_stops_a_shop_at_work() -> None:
     said = StringIO()
     call_command("check_migrations", stdout=said)
