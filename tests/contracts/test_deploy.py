@@ -162,3 +162,23 @@ def test_a_timer_of_the_machine_calls_the_backup_as_it_is() -> None:
     text = (ROOT / "deploy" / "vm" / "cloud-init.yaml").read_text()
     assert "deploy/backup.py dump --compose --keep" in text
     yaml.safe_load(text)
+
+
+def listed_for_going_live() -> dict[str, str]:
+    """What docs/operations.md puts into .env before anybody else can reach the shop."""
+    page = (ROOT / "docs" / "operations.md").read_text()
+    block = page.partition("Before anybody else can reach it")[2].split("```")[1]
+    return dict(re.findall(r"^([A-Z_]+)=(\S*)", block, re.M))
+
+
+def test_who_follows_the_list_starts_with_a_live_key() -> None:
+    """Each default of docker compose that a live key refuses, and compose takes an empty value."""
+    found = listed_for_going_live()
+    assert found["STRIPE_SECRET_KEY"].startswith("sk_live_")
+    assert (found["MOCK_CHAIN"], found["MARKET_SIMULATED"]) == ("0", "0")
+    compose = (ROOT / "docker-compose.yml").read_text()
+    for name in ("CHAIN_HOT_KEY", "EXCHANGE_VENUE_URL"):
+        assert found[name] == ""
+        assert f"${{{name}-" in compose
+    public = set(re.findall(r"\$\{(\w+):-(?:try-out|whsec_try_out)", compose))
+    assert public - found.keys() == set()
