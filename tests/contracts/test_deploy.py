@@ -89,6 +89,29 @@ def test_no_manifest_has_a_secret() -> None:
     assert {key for key in given if SECRET.search(key)} == {"PUBLIC_URL", "STREAM_URL"}
 
 
+def readers(secret: str) -> list[str]:
+    """Containers that have it, as a whole or a key of it."""
+    found = []
+    for container in (each for pod in pods() for each in pod["containers"]):
+        whole = [each.get("secretRef", {}).get("name") for each in container.get("envFrom", [])]
+        keys = [
+            each.get("valueFrom", {}).get("secretKeyRef", {}).get("name")
+            for each in container.get("env", [])
+        ]
+        found += [container["name"]] * (secret in whole + keys)
+    return found
+
+
+def test_who_serves_requests_cannot_change_tables_or_send_coins() -> None:
+    assert len(readers("souk-secrets")) > 5
+    assert readers("souk-migration") == ["migrate"]
+    assert len(readers("souk-hot-key")) == 1
+    page = (ROOT / "docs" / "operations.md").read_text()
+    shared = page.partition("generic souk-secrets")[2].partition("generic souk-migration")[0]
+    assert "souk_app" in shared
+    assert "souk_migration" not in shared
+
+
 def test_pods_run_with_as_little_as_they_can() -> None:
     assert len(pods()) > 8
     for pod in pods():
