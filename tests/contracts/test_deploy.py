@@ -1,7 +1,9 @@
 """What is under deploy/ fits the shop: names of series, of settings, of processes."""
 
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +207,46 @@ def test_who_follows_the_list_starts_with_a_live_key() -> None:
         assert f"${{{name}-" in compose
     public = set(re.findall(r"\$\{(\w+):-(?:try-out|whsec_try_out)", compose))
     assert public - found.keys() == set()
+
+
+# Stands in for docker: says which image each container would have, and that all are healthy.
+DOCKER = """#!/bin/sh
+echo "${SOUK_TAG:-of .env}: $*" >> "$SAID"
+case "$*" in
+  "image inspect souk:missing") exit 1 ;;
+  inspect*) echo healthy ;;
+esac
+"""
+
+
+def rolled(folder: Path, *words: str) -> tuple[int, list[str]]:
+    """The exit code of a rolling restart, and what docker was asked for."""
+    (folder / "docker").write_text(DOCKER)
+    (folder / "docker").chmod(0o755)
+    said = folder / "said"
+    own = {"PATH": f"{folder}:{os.environ['PATH']}", "SAID": str(said)}
+    script = ROOT / "deploy" / "vm" / "rolling-restart"
+    ended = subprocess.run([script, *words], env=own, capture_output=True, check=False)
+    return ended.returncode, said.read_text().splitlines()
+
+
+def test_a_rolling_restart_brings_the_image_that_it_is_told(tmp_path: Path) -> None:
+    assert services("docker-compose.yml")["web-1"]["image"] == "souk:${SOUK_TAG:-latest}"
+    code, said = rolled(tmp_path, "2026-02-01")
+    assert code == 0
+    assert {line.partition(":")[0] for line in said} == {"2026-02-01"}
+    raised = [line for line in said if "--force-recreate" in line]
+    names = set(services("docker-compose.yml"))
+    recreated = {word for line in raised for word in line.split() if word in names}
+    assert {"web-1", "web-2", "stream", "beat", "worker-payments"} <= recreated
+
+
+def test_an_image_that_is_not_there_is_not_built_from_what_lies_around(tmp_path: Path) -> None:
+    code, said = rolled(tmp_path, "missing")
+    assert (code, len(said)) == (1, 1)
+
+
+def test_without_a_tag_it_is_that_of_the_environment_file(tmp_path: Path) -> None:
+    code, said = rolled(tmp_path)
+    assert code == 0
+    assert {line.partition(":")[0] for line in said} == {"of .env"}
