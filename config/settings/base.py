@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONCE, NONE, SELF
@@ -386,3 +387,8 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "frame-ancestors": [NONE],
     }
 }
+# A page listens to streams, also where another origin serves them; that one names the page's in
+# CORS_ALLOWED_ORIGINS.
+_page, _streams = (urlsplit(url)[:2] for url in (PUBLIC_URL, STREAM_URL))
+if _streams not in (("", ""), _page):
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["connect-src"] = [SELF, "://".join(_streams)]

@@ -4,8 +4,10 @@ import json
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -131,6 +133,27 @@ def test_pods_that_stay_have_probes_and_time_to_end() -> None:
         assert pod["terminationGracePeriodSeconds"] >= 15, each["metadata"]["name"]
         for container in pod["containers"]:
             assert "livenessProbe" in container, container["name"]
+
+
+def origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def environments() -> dict[str, dict[str, str]]:
+    fly = tomllib.loads((ROOT / "deploy" / "fly" / "fly.toml").read_text())["env"]
+    return {"fly": fly, **{m["metadata"]["name"]: m["data"] for m in objects("ConfigMap")}}
+
+
+def test_pages_may_read_streams_that_another_origin_serves() -> None:
+    apart = [
+        env
+        for env in environments().values()
+        if origin(env["STREAM_URL"]) != origin(env["PUBLIC_URL"])
+    ]
+    assert apart
+    for env in apart:
+        assert env["PUBLIC_URL"] in env["CORS_ALLOWED_ORIGINS"].split(",")
 
 
 def queues_served(commands: list[str]) -> list[str]:

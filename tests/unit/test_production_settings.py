@@ -219,3 +219,19 @@ def test_where_they_are_not_everybody_else_is_redirected(monkeypatch: pytest.Mon
     settings = load(monkeypatch)
     assert redirected(settings, "webhooks/stripe/")
     assert redirected(settings, "mockchain/")
+
+
+@pytest.mark.parametrize(
+    ("streams", "source"),
+    [
+        ("", None),
+        ("https://shop.example.org/", None),
+        ("https://shop.example.org:8443", ["'self'", "https://shop.example.org:8443"]),
+        ("https://streams.example.org/x", ["'self'", "https://streams.example.org"]),
+    ],
+)
+def test_pages_may_listen_where_streams_are_served(
+    monkeypatch: pytest.MonkeyPatch, streams: str, source: list[str] | None
+) -> None:
+    settings = load(monkeypatch, STREAM_URL=streams)
+    assert settings.CONTENT_SECURITY_POLICY["DIRECTIVES"].get("connect-src") == source
