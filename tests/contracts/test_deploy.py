@@ -156,6 +156,18 @@ def test_pages_may_read_streams_that_another_origin_serves() -> None:
         assert env["PUBLIC_URL"] in env["CORS_ALLOWED_ORIGINS"].split(",")
 
 
+def test_pictures_are_put_where_they_stay_or_nothing_promises_it() -> None:
+    web = next(m for m in objects("Deployment") if m["metadata"]["name"] == "web")
+    mounts = web["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
+    assert "/data/media" in {mount["mountPath"] for mount in mounts}
+    assert "media:/data/media" in services("docker-compose.yml")["web-1"]["volumes"]
+    fly = tomllib.loads((ROOT / "deploy" / "fly" / "fly.toml").read_text())
+    mounted = {mount["destination"] for mount in fly.get("mounts", [])}
+    # A volume is one machine's; a folder without one is forgotten.
+    assert not (mounted and fly["services"][0]["min_machines_running"] > 1)
+    assert fly["env"].get("MEDIA_ROOT") in {None, *mounted}
+
+
 def queues_served(commands: list[str]) -> list[str]:
     return sorted(q for text in commands for q in re.findall(r"--queues=([\w,]+)", text))
 
