@@ -25,6 +25,8 @@ PRIMARY: Final = "default"
 REPLICA: Final = "replica"
 # How often a process asks both. Each question is answered in less than a millisecond.
 ASK_SECONDS: Final = 0.25
+# How long nobody asks one that has just failed: whoever asks one that hangs waits for its timeout.
+AWAY_SECONDS: Final = 5.0
 
 _lagging: ContextVar[bool] = ContextVar("reads_may_lag", default=False)
 
@@ -34,12 +36,12 @@ class Freshness:
 
     def __init__(self, ask: Callable[["Freshness"], None], clock: Callable[[], float]) -> None:
         self._ask, self._clock, self._lock = ask, clock, threading.Lock()
-        self.asked_at = self.proved_at = float("-inf")
+        self.asked_at = self.proved_at = self.away_until = float("-inf")
         self.pending: tuple[str, float] | None = None
 
     def lag(self) -> float:
         """At most so many seconds old is what the replica says."""
-        if self._clock() - self.asked_at >= ASK_SECONDS and self._lock.acquire(blocking=False):
+        if self._is_due() and self._lock.acquire(blocking=False):
             try:
                 self.asked_at = self._clock()
                 self._ask(self)
@@ -48,6 +50,9 @@ class Freshness:
             finally:
                 self._lock.release()
         return self._clock() - self.proved_at
+
+    def _is_due(self) -> bool:
+        return self._clock() >= max(self.asked_at + ASK_SECONDS, self.away_until)
 
     def has_all(self) -> None:
         """The replica has what was pending: it is as new as the question was."""
@@ -58,7 +63,9 @@ class Freshness:
         self.pending = (transactions, self.asked_at)
 
     def lose(self) -> None:
+        """After a failure: not believed, and not asked, for a while."""
         self.proved_at, self.pending = float("-inf"), None
+        self.away_until = self._clock() + AWAY_SECONDS
 
 
 def _ask(state: Freshness) -> None:

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth import authenticate
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
@@ -23,6 +24,7 @@ from accounts.sessions.errors import InvalidCredentials, TokenReused, TokenRevok
 from accounts.sessions.models import RefreshFamily
 from accounts.sessions.rules import Claims, TokenPair, jti_hash
 from accounts.users.models import User
+from common.cleanup import delete_in_batches
 from common.db import transactional
 from common.errors import Unauthorized
 
@@ -156,16 +158,11 @@ def _revoke(families: Sequence[UUID], reason: str) -> int:
 
 
 def families_forget() -> int:
-    """Delete families that expired more than a day ago, in batches; returns how many."""
-    forgotten = 0
-    while batch := _forget_batch():
-        forgotten += batch
-    return forgotten
-
-
-@transactional
-def _forget_batch() -> int:
+    """Delete families that expired more than a day ago; returns how many."""
     old = RefreshFamily.objects.filter(expires_at__lt=Now() - KEEP_EXPIRED)
-    # A list: MySQL has no LIMIT in the subquery of a DELETE.
-    ids = list(old.values_list("pk", flat=True)[:FORGET_BATCH])
-    return RefreshFamily.objects.filter(pk__in=ids).delete()[0]
+    return delete_in_batches(old, batch=FORGET_BATCH)
+
+
+def browser_sessions_forget() -> int:
+    """Delete the expired sessions of pages and the admin, which Django leaves where they are."""
+    return delete_in_batches(Session.objects.filter(expire_date__lt=Now()), batch=FORGET_BATCH)

@@ -20,6 +20,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from common import rows
+from common.cleanup import delete_in_batches
 from common.db import transactional
 from common.idempotency.errors import BadKey, KeyInUse, KeyReused
 from common.idempotency.models import IdempotencyRecord
@@ -186,6 +187,4 @@ def _own(claim: Claim) -> Any:
 
 def forget_expired() -> int:
     """Delete records past their 24 hours; returns how many."""
-    old = IdempotencyRecord.objects.filter(created_at__lt=Now() - LIFETIME)
-    ids = list(old.values_list("pk", flat=True)[:5000])
-    return IdempotencyRecord.objects.filter(pk__in=ids).delete()[0]
+    return delete_in_batches(IdempotencyRecord.objects.filter(created_at__lt=Now() - LIFETIME))

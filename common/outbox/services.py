@@ -17,6 +17,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from common import context, rows
+from common.cleanup import delete_in_batches
 from common.db import after_commit, transactional
 from common.outbox import broker
 from common.outbox.models import OutboxMessage
@@ -144,6 +145,4 @@ def _take_due(backed_up: Sequence[str]) -> list[OutboxMessage]:
 
 def forget_done() -> int:
     """Delete finished messages past their retention; returns how many."""
-    done = OutboxMessage.objects.filter(done_at__lt=Now() - RETENTION)
-    ids = list(done.values_list("pk", flat=True)[:5000])
-    return OutboxMessage.objects.filter(pk__in=ids).delete()[0]
+    return delete_in_batches(OutboxMessage.objects.filter(done_at__lt=Now() - RETENTION))

@@ -81,17 +81,17 @@ def webhooks(now: datetime) -> Figures:
 
 
 def stock(_now: datetime) -> Figures:
-    holds = StockHold.objects.filter(released_at=None).aggregate(
-        n=Count("pk"), units=Sum("quantity")
+    # By the few products that have holds: all holds there ever were would be read otherwise.
+    held = StockHold.objects.filter(released_at=None, stock__held__gt=0)
+    yield _gauge("holds", "Live holds on stock", held.count())
+    left, sold = F("on_hand") - F("held"), Q(product__archived_at=None)
+    found = Stock.objects.aggregate(
+        units=Sum("held"),
+        available=Sum(left, filter=sold),
+        low=Count("pk", filter=sold & Q(on_hand__lte=F("held") + settings.LOW_STOCK_THRESHOLD)),
+        out=Count("pk", filter=sold & Q(on_hand__lte=F("held"))),
     )
-    yield _gauge("holds", "Live holds on stock", holds["n"])
-    yield _gauge("held_units", "Units in them", holds["units"] or 0)
-    left = F("on_hand") - F("held")
-    found = Stock.objects.filter(product__archived_at=None).aggregate(
-        available=Sum(left),
-        low=Count("pk", filter=Q(on_hand__lte=F("held") + settings.LOW_STOCK_THRESHOLD)),
-        out=Count("pk", filter=Q(on_hand__lte=F("held"))),
-    )
+    yield _gauge("held_units", "Units in them", found["units"] or 0)
     yield _gauge("stock_available", "Units that can be ordered", found["available"] or 0)
     yield _gauge("products_low", "Products with few units left, or none", found["low"])
     yield _gauge("products_out", "Products with none left", found["out"])

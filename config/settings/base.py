@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONCE, NONE, SELF
@@ -312,9 +313,10 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "outbox": {"task": "common.outbox.sweep", "schedule": 2.0},
-    "outbox-forget": {"task": "common.outbox.forget_done", "schedule": 3600.0},
+    "outbox-forget": {"task": "common.outbox.forget_done", "schedule": 600.0},
     "idempotency-forget": {"task": "common.idempotency.forget_expired", "schedule": 600.0},
     "sessions-forget": {"task": "accounts.sessions.forget_expired", "schedule": 3600.0},
+    "browsers-forget": {"task": "accounts.sessions.forget_browsers", "schedule": 3600.0},
     "ledger-holds-expire": {"task": "accounts.ledger.expire_holds", "schedule": 10.0},
     "orders-expire": {"task": "payments.checkout.expire_overdue", "schedule": 5.0},
     "flash-sweep": {"task": "shop.flash_sales.sweep", "schedule": 2.0},
@@ -385,3 +387,8 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "frame-ancestors": [NONE],
     }
 }
+# A page listens to streams, also where another origin serves them; that one names the page's in
+# CORS_ALLOWED_ORIGINS.
+_page, _streams = (urlsplit(url)[:2] for url in (PUBLIC_URL, STREAM_URL))
+if _streams not in (("", ""), _page):
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["connect-src"] = [SELF, "://".join(_streams)]

@@ -13,6 +13,7 @@ from config.settings.base import (
 from config.settings.chain import (
     CHAIN_CONTRACTS,
     CHAIN_HOT_KEY,
+    CHAIN_ID,
     CHAIN_RPC_URL,
     CHAIN_XPUB,
     MINING,
@@ -21,6 +22,8 @@ from config.settings.chain import (
     MOCK_XPUB,
     WATCHING,
 )
+from config.settings.exchange import EXCHANGE_VENUE_URL
+from config.settings.live import KEYS, refuse_test_money
 from config.settings.market import MARKET_PROVIDERS
 from config.settings.servers import mysql, redis_cache, replica
 
@@ -117,10 +120,31 @@ if CHAIN_XPUB:
 
 DEMO_ALLOWED = env.bool("DEMO_ALLOWED", default=False)
 
+# docker compose names sandboxes so that the shop can be tried; beside a live key each is a way to
+# goods without money.
+refuse_test_money(
+    {
+        "STRIPE_SECRET_KEY": STRIPE_SECRET_KEY,
+        "MOCK_CHAIN": MOCK_CHAIN,
+        "CHAIN_XPUB": CHAIN_XPUB,
+        "CHAIN_ID": CHAIN_ID,
+        "MARKET_PROVIDERS": MARKET_PROVIDERS,
+        "EXCHANGE_VENUE_URL": EXCHANGE_VENUE_URL,
+        "DEMO_ALLOWED": DEMO_ALLOWED,
+    },
+    {name: _required(name) for name in KEYS},
+)
+
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 # Probes come from inside, over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
+# And so do the sandboxes and who asks them, where they are named. Neither has cookies: one believes
+# a signature alone, the other anybody.
+if STRIPE_SANDBOX:
+    SECURE_REDIRECT_EXEMPT += [r"^webhooks/stripe/$"]
+if MOCK_CHAIN:
+    SECURE_REDIRECT_EXEMPT += [r"^mockchain/$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = SECURE_SSL_REDIRECT
 CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT

@@ -37,9 +37,9 @@ def mysql(url: str) -> dict[str, Any]:
 
 
 def replica(url: str) -> dict[str, Any]:
-    """The same for a replica: one that is away is given up sooner, since there is the primary."""
+    """The same for a replica: away or silent, it is given up sooner, since there is the primary."""
     found = mysql(url)
-    found["OPTIONS"] |= {"connect_timeout": min(MYSQL_CONNECT_TIMEOUT or 1, 1)}
+    found["OPTIONS"] |= {"connect_timeout": 1, "read_timeout": 2, "write_timeout": 2}
     return {**found, "TEST": {"MIRROR": "default"}}
 
 

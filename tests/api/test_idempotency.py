@@ -7,6 +7,7 @@ import pytest
 from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
+from common.cleanup import BATCH
 from common.idempotency.models import IdempotencyRecord
 from common.idempotency.services import forget_expired
 from payments.checkout.services import orders as checkout
@@ -201,6 +202,16 @@ def test_a_key_lives_24_hours(api: Any) -> None:
     assert forget_expired() == 0
     IdempotencyRecord.objects.update(created_at=Now() - timedelta(hours=25))
     assert forget_expired() == 1
+
+
+def test_more_than_a_batch_of_keys_is_forgotten_in_one_run() -> None:
+    user_id = UserFactory().pk
+    IdempotencyRecord.objects.bulk_create(
+        IdempotencyRecord(user_id=user_id, route="POST /", key_hash=str(n), body_hash="", claim="")
+        for n in range(2 * BATCH + 1)
+    )
+    IdempotencyRecord.objects.update(created_at=Now() - timedelta(hours=25))
+    assert forget_expired() == 2 * BATCH + 1
 
 
 def test_a_path_longer_than_the_column_is_404_and_not_500(api: Any) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,18 +10,19 @@ import pytest
 from celery import current_app
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.db.models import F
 from django.db.models.functions import Now
 from django.test import Client
 
-from common import metrics
+from common import clock, metrics
 from common.outbox.models import OutboxMessage
 from config.metrics import figures, rounds, workers
 from config.tasks import pulse
 from payments.crypto.models import Scan
 from payments.exchange.models import ExchangeBatch, ExchangeCurrency
 from payments.exchange.rules import BatchState
+from shop.models import StockHold
 from shop.statistics.models import SalesMark
 from tests.factories.events import stored_event
 from tests.factories.flash import live_run
@@ -50,6 +51,31 @@ def value(text: str, name: str, **labels: str) -> float | None:
 
 def grown(name: str, before: str, **labels: str) -> float:
     return (value(scrape(), name, **labels) or 0) - (value(before, name, **labels) or 0)
+
+
+def holds_of_the_past(stock_id: int, count: int) -> None:
+    """As orders leave them; without orders, which no query here reads."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION foreign_key_checks = 0, cte_max_recursion_depth = 100000")
+        cursor.execute(
+            "INSERT INTO shop_stockhold (stock_id, order_line_id, quantity, released_at, outcome) "
+            "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < %s) "
+            "SELECT %s, 1000000 + i, 1, NOW(6), 'sold' FROM n",
+            [count, stock_id],
+        )
+        cursor.execute("SET SESSION foreign_key_checks = 1")
+
+
+def rows_read(work: Callable[[], object]) -> int:
+    before = _read()
+    work()
+    return _read() - before
+
+
+def _read() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
+        return sum(int(row[1]) for row in cursor.fetchall())
 
 
 class TestWhoMayRead:
@@ -116,6 +142,15 @@ class TestTheShopAsItIs:
         assert grown("souk_held_units", before) == 2
         assert grown("souk_holds", before) == 1
         assert grown("souk_stock_available", before) == 5
+
+    @pytest.mark.usefixtures("real_mysql")
+    def test_holds_of_the_past_are_not_read(self) -> None:
+        product, now = ProductFactory(stock=7), clock.now()
+        holds_of_the_past(product.pk, 3000)
+        assert rows_read(lambda: list(figures.stock(now))) < 1000
+        # Control: what is asked without the stock.
+        live = StockHold.objects.filter(released_at=None)
+        assert rows_read(live.count) > 3000
 
     def test_units_of_an_open_run(self) -> None:
         run = live_run(units=9)

@@ -1,9 +1,13 @@
 """What is under deploy/ fits the shop: names of series, of settings, of processes."""
 
 import json
+import os
 import re
+import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -89,6 +93,29 @@ def test_no_manifest_has_a_secret() -> None:
     assert {key for key in given if SECRET.search(key)} == {"PUBLIC_URL", "STREAM_URL"}
 
 
+def readers(secret: str) -> list[str]:
+    """Containers that have it, as a whole or a key of it."""
+    found = []
+    for container in (each for pod in pods() for each in pod["containers"]):
+        whole = [each.get("secretRef", {}).get("name") for each in container.get("envFrom", [])]
+        keys = [
+            each.get("valueFrom", {}).get("secretKeyRef", {}).get("name")
+            for each in container.get("env", [])
+        ]
+        found += [container["name"]] * (secret in whole + keys)
+    return found
+
+
+def test_who_serves_requests_cannot_change_tables_or_send_coins() -> None:
+    assert len(readers("souk-secrets")) > 5
+    assert readers("souk-migration") == ["migrate"]
+    assert len(readers("souk-hot-key")) == 1
+    page = (ROOT / "docs" / "operations.md").read_text()
+    shared = page.partition("generic souk-secrets")[2].partition("generic souk-migration")[0]
+    assert "souk_app" in shared
+    assert "souk_migration" not in shared
+
+
 def test_pods_run_with_as_little_as_they_can() -> None:
     assert len(pods()) > 8
     for pod in pods():
@@ -106,6 +133,39 @@ def test_pods_that_stay_have_probes_and_time_to_end() -> None:
         assert pod["terminationGracePeriodSeconds"] >= 15, each["metadata"]["name"]
         for container in pod["containers"]:
             assert "livenessProbe" in container, container["name"]
+
+
+def origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def environments() -> dict[str, dict[str, str]]:
+    fly = tomllib.loads((ROOT / "deploy" / "fly" / "fly.toml").read_text())["env"]
+    return {"fly": fly, **{m["metadata"]["name"]: m["data"] for m in objects("ConfigMap")}}
+
+
+def test_pages_may_read_streams_that_another_origin_serves() -> None:
+    apart = [
+        env
+        for env in environments().values()
+        if origin(env["STREAM_URL"]) != origin(env["PUBLIC_URL"])
+    ]
+    assert apart
+    for env in apart:
+        assert env["PUBLIC_URL"] in env["CORS_ALLOWED_ORIGINS"].split(",")
+
+
+def test_pictures_are_put_where_they_stay_or_nothing_promises_it() -> None:
+    web = next(m for m in objects("Deployment") if m["metadata"]["name"] == "web")
+    mounts = web["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
+    assert "/data/media" in {mount["mountPath"] for mount in mounts}
+    assert "media:/data/media" in services("docker-compose.yml")["web-1"]["volumes"]
+    fly = tomllib.loads((ROOT / "deploy" / "fly" / "fly.toml").read_text())
+    mounted = {mount["destination"] for mount in fly.get("mounts", [])}
+    # A volume is one machine's; a folder without one is forgotten.
+    assert not (mounted and fly["services"][0]["min_machines_running"] > 1)
+    assert fly["env"].get("MEDIA_ROOT") in {None, *mounted}
 
 
 def queues_served(commands: list[str]) -> list[str]:
@@ -162,3 +222,66 @@ def test_a_timer_of_the_machine_calls_the_backup_as_it_is() -> None:
     text = (ROOT / "deploy" / "vm" / "cloud-init.yaml").read_text()
     assert "deploy/backup.py dump --compose --keep" in text
     yaml.safe_load(text)
+
+
+def listed_for_going_live() -> dict[str, str]:
+    """What docs/operations.md puts into .env before anybody else can reach the shop."""
+    page = (ROOT / "docs" / "operations.md").read_text()
+    block = page.partition("Before anybody else can reach it")[2].split("```")[1]
+    return dict(re.findall(r"^([A-Z_]+)=(\S*)", block, re.M))
+
+
+def test_who_follows_the_list_starts_with_a_live_key() -> None:
+    """Each default of docker compose that a live key refuses, and compose takes an empty value."""
+    found = listed_for_going_live()
+    assert found["STRIPE_SECRET_KEY"].startswith("sk_live_")
+    assert (found["MOCK_CHAIN"], found["MARKET_SIMULATED"]) == ("0", "0")
+    compose = (ROOT / "docker-compose.yml").read_text()
+    for name in ("CHAIN_HOT_KEY", "EXCHANGE_VENUE_URL"):
+        assert found[name] == ""
+        assert f"${{{name}-" in compose
+    public = set(re.findall(r"\$\{(\w+):-(?:try-out|whsec_try_out)", compose))
+    assert public - found.keys() == set()
+
+
+# Stands in for docker: says which image each container would have, and that all are healthy.
+DOCKER = """#!/bin/sh
+echo "${SOUK_TAG:-of .env}: $*" >> "$SAID"
+case "$*" in
+  "image inspect souk:missing") exit 1 ;;
+  inspect*) echo healthy ;;
+esac
+"""
+
+
+def rolled(folder: Path, *words: str) -> tuple[int, list[str]]:
+    """The exit code of a rolling restart, and what docker was asked for."""
+    (folder / "docker").write_text(DOCKER)
+    (folder / "docker").chmod(0o755)
+    said = folder / "said"
+    own = {"PATH": f"{folder}:{os.environ['PATH']}", "SAID": str(said)}
+    script = ROOT / "deploy" / "vm" / "rolling-restart"
+    ended = subprocess.run([script, *words], env=own, capture_output=True, check=False)
+    return ended.returncode, said.read_text().splitlines()
+
+
+def test_a_rolling_restart_brings_the_image_that_it_is_told(tmp_path: Path) -> None:
+    assert services("docker-compose.yml")["web-1"]["image"] == "souk:${SOUK_TAG:-latest}"
+    code, said = rolled(tmp_path, "2026-02-01")
+    assert code == 0
+    assert {line.partition(":")[0] for line in said} == {"2026-02-01"}
+    raised = [line for line in said if "--force-recreate" in line]
+    names = set(services("docker-compose.yml"))
+    recreated = {word for line in raised for word in line.split() if word in names}
+    assert {"web-1", "web-2", "stream", "beat", "worker-payments"} <= recreated
+
+
+def test_an_image_that_is_not_there_is_not_built_from_what_lies_around(tmp_path: Path) -> None:
+    code, said = rolled(tmp_path, "missing")
+    assert (code, len(said)) == (1, 1)
+
+
+def test_without_a_tag_it_is_that_of_the_environment_file(tmp_path: Path) -> None:
+    code, said = rolled(tmp_path)
+    assert code == 0
+    assert {line.partition(":")[0] for line in said} == {"of .env"}

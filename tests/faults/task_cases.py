@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from celery import current_app
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.db import transaction
 from django.db.models import F
@@ -222,6 +223,13 @@ def forget_sessions(sandbox: Any) -> Case:
     return Case(lambda: RefreshFamily.objects.filter(user=user).count())
 
 
+def forget_browsers(sandbox: Any) -> Case:
+    keys = [f"{UserFactory().pk:032}", f"{UserFactory().pk:032}"]
+    for key, left in zip(keys, (timedelta(hours=-1), timedelta(days=1)), strict=True):
+        Session.objects.create(session_key=key, session_data="", expire_date=clock.now() + left)
+    return Case(lambda: Session.objects.filter(session_key__in=keys).count())
+
+
 def forget_keys(sandbox: Any) -> Case:
     user_id = UserFactory().pk
     for name, age in (("old", timedelta(days=2)), ("new", timedelta(0))):
@@ -355,6 +363,7 @@ CASES: dict[str, Prepare] = {
     "accounts.credentials.send_reset": send_reset,
     "accounts.credentials.send_verification": send_verification,
     "accounts.ledger.expire_holds": expire_holds,
+    "accounts.sessions.forget_browsers": forget_browsers,
     "accounts.sessions.forget_expired": forget_sessions,
     "common.audit.seal": seal,
     "common.idempotency.forget_expired": forget_keys,

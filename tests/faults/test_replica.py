@@ -1,5 +1,7 @@
 """A real replica of MySQL: reads that may lag go there, within the bound; decisions never do."""
 
+import os
+import signal
 import time
 import uuid
 from collections.abc import Iterator
@@ -213,4 +215,19 @@ def test_a_replica_that_is_away_is_not_missed(
     assert time.monotonic() - started < 60 * LOOSE
     replica.server.start()
     replica.run("START REPLICA")
+    settle(client, replica)
+
+
+def test_a_replica_that_hangs_is_not_waited_for(
+    shop: Shop, client: httpx.Client, replica: Server
+) -> None:
+    # Longer than the client waits: whoever waited for it so long would get no answer.
+    shop.start_web(MYSQL_READ_TIMEOUT="300")
+    settle(client, replica)
+    os.kill(replica.server.pid, signal.SIGSTOP)
+    try:
+        for _ in range(20):
+            name(client)
+    finally:
+        os.kill(replica.server.pid, signal.SIGCONT)
     settle(client, replica)

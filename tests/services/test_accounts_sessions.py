@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
@@ -21,6 +22,7 @@ from accounts.sessions.errors import (
 from accounts.sessions.models import RefreshFamily
 from accounts.sessions.rules import Principal, TokenPair
 from accounts.users.models import User
+from common import clock
 from tests.factories.users import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -285,3 +287,16 @@ def test_families_are_forgotten_a_day_after_their_end_in_batches(
     assert tasks.forget_expired() == 5
     assert tasks.forget_expired() == 0
     assert set(RefreshFamily.objects.values_list("uid", flat=True)) == set(kept)
+
+
+def test_sessions_of_browsers_are_forgotten_once_they_have_expired(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(services, "FORGET_BATCH", 2)
+    for number in range(6):
+        left = timedelta(hours=1 if number == 0 else -1)
+        Session.objects.create(
+            session_key=f"{number:032}", session_data="", expire_date=clock.now() + left
+        )
+    assert tasks.forget_browsers() == 5
+    assert Session.objects.get().session_key == f"{0:032}"

@@ -9,6 +9,8 @@ from celery import current_app, shared_task
 from django.db import transaction
 from django.db.models.functions import Now
 
+from common import clock
+from common.cleanup import BATCH, delete_in_batches
 from common.db import after_commit
 from common.outbox import broker, services
 from common.outbox.errors import TryLater
@@ -176,6 +178,21 @@ def test_what_is_over_a_minute_late_is_overdue_and_what_is_done_is_forgotten_in_
     assert services.forget_done() == 0
     OutboxMessage.objects.update(done_at=Now() - timedelta(days=8))
     assert services.forget_done() == 1
+
+
+def test_more_than_a_batch_is_forgotten_in_one_run() -> None:
+    """One batch a run, however many are made: the table grew for ever."""
+    done = clock.now() - timedelta(days=8)
+    rows = [OutboxMessage(task="tests.outbox.work", done_at=done) for _ in range(2 * BATCH + 1)]
+    OutboxMessage.objects.bulk_create(rows)
+    assert services.forget_done() == 2 * BATCH + 1
+
+
+def test_forgetting_ends_in_time_and_goes_on_in_the_next_run() -> None:
+    OutboxMessage.objects.bulk_create([OutboxMessage(task="tests.outbox.work") for _ in range(5)])
+    everything = OutboxMessage.objects.all()
+    assert delete_in_batches(everything, batch=2, seconds=0) == 2
+    assert delete_in_batches(everything, batch=2) == 3
 
 
 @pytest.mark.django_db(transaction=False)

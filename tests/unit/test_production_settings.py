@@ -1,6 +1,7 @@
 """Production refuses to start with a missing or weak secret, and says which."""
 
 import importlib
+import re
 import sys
 from types import ModuleType
 
@@ -19,7 +20,16 @@ GOOD = {
 }
 MODULES = tuple(
     f"config.settings.{name}"
-    for name in ("base", "chain", "exchange", "market", "operations", "servers", "production")
+    for name in (
+        "base",
+        "chain",
+        "exchange",
+        "live",
+        "market",
+        "operations",
+        "servers",
+        "production",
+    )
 )
 
 
@@ -156,3 +166,72 @@ def test_there_is_no_exchange_venue_but_the_one_that_is_named(
 def test_a_misspelt_policy_of_the_exchange_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImproperlyConfigured, match="EXCHANGE_SHORT_POLICY"):
         load(monkeypatch, EXCHANGE_SHORT_POLICY="keep")
+
+
+LIVE = {"STRIPE_SECRET_KEY": "sk_live_own"}
+MOCK = {"MOCK_CHAIN": "1", "CHAIN_RPC_URL": "http://nginx:8080/mockchain/"}
+TEST_MONEY = {
+    "MOCK_CHAIN": MOCK,
+    "CHAIN_ID": {"CHAIN_ID": "11155111", "CHAIN_XPUB": "xpub", "CHAIN_RPC_URL": "https://node"},
+    "MARKET_SIMULATED": {"MARKET_SIMULATED": "1"},
+    "EXCHANGE_VENUE_URL": {"EXCHANGE_VENUE_URL": "http://venue-sandbox:12113"},
+    "DEMO_ALLOWED": {"DEMO_ALLOWED": "1"},
+    "SECRET_KEY": {"SECRET_KEY": "try-out-secret-key-replace-me-Zq7vX2mK9pLw4RtY8sBn3Hd6"},
+    "JWT_SIGNING_KEY": {"JWT_SIGNING_KEY": "try-out-signing-key-replace-me-Gf5cJ1uE0aVo8MiT2xQ"},
+    "DATABASE_URL": {"DATABASE_URL": "mysql://souk_app:try-out-app@mysql:3306/souk"},
+}
+
+
+@pytest.mark.parametrize("key", ["sk_live_own", "rk_live_own"])
+@pytest.mark.parametrize("name", TEST_MONEY)
+def test_real_money_and_test_money_do_not_go_together(
+    monkeypatch: pytest.MonkeyPatch, name: str, key: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"real money.*{name}|{name}.*real money"):
+        load(monkeypatch, **TEST_MONEY[name], STRIPE_SECRET_KEY=key)
+
+
+@pytest.mark.parametrize("name", TEST_MONEY)
+def test_beside_a_test_key_each_may_be_tried(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert load(monkeypatch, **TEST_MONEY[name]).STRIPE_SECRET_KEY == "sk_test_own"
+
+
+def test_real_money_beside_real_prices_and_a_real_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = {"CHAIN_ID": "1", "CHAIN_XPUB": "xpub", "CHAIN_RPC_URL": "https://node"}
+    market = {"COINGECKO_API_KEY": "k", "MARKET_SIMULATED": "1"}
+    settings = load(monkeypatch, **LIVE, **chain, **market, EXCHANGE_VENUE_URL="https://venue")
+    assert settings.MARKET_PROVIDERS == ["coingecko"]
+
+
+def redirected(settings: ModuleType, path: str) -> bool:
+    return not any(re.search(each, path) for each in settings.SECURE_REDIRECT_EXEMPT)
+
+
+def test_the_sandboxes_reach_the_shop_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"STRIPE_SECRET_KEY": "", "STRIPE_SANDBOX_URL": "http://sandbox:12111"}
+    settings = load(monkeypatch, **named, **MOCK)
+    assert settings.SECURE_SSL_REDIRECT
+    found = [redirected(settings, path) for path in ("webhooks/stripe/", "mockchain/", "cart/")]
+    assert found == [False, False, True]
+
+
+def test_where_they_are_not_everybody_else_is_redirected(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch)
+    assert redirected(settings, "webhooks/stripe/")
+    assert redirected(settings, "mockchain/")
+
+
+@pytest.mark.parametrize(
+    ("streams", "source"),
+    [
+        ("", None),
+        ("https://shop.example.org/", None),
+        ("https://shop.example.org:8443", ["'self'", "https://shop.example.org:8443"]),
+        ("https://streams.example.org/x", ["'self'", "https://streams.example.org"]),
+    ],
+)
+def test_pages_may_listen_where_streams_are_served(
+    monkeypatch: pytest.MonkeyPatch, streams: str, source: list[str] | None
+) -> None:
+    settings = load(monkeypatch, STREAM_URL=streams)
+    assert settings.CONTENT_SECURITY_POLICY["DIRECTIVES"].get("connect-src") == source

@@ -8,6 +8,7 @@ from django.db import DatabaseError, OperationalError, transaction
 
 from common import replicas
 from common.replicas import PRIMARY, REPLICA, Freshness, Router, lagging, may_lag
+from config.settings import servers
 
 BOUND = 2.0
 
@@ -17,8 +18,10 @@ class World:
 
     def __init__(self) -> None:
         self.now, self.primary, self.replica, self.away = 1000.0, 5, 5, False
+        self.asked = 0
 
     def ask(self, state: Freshness) -> None:
+        self.asked += 1
         if self.away:
             raise DatabaseError
         if state.pending is None:
@@ -90,6 +93,55 @@ def test_a_replica_that_is_away_is_not_asked(world: World) -> None:
     world.away = True
     world.later(replicas.ASK_SECONDS)
     assert not replicas.is_fresh()
+
+
+def lost(world: World) -> None:
+    assert replicas.is_fresh()
+    world.away = True
+    world.later(replicas.ASK_SECONDS)
+    assert not replicas.is_fresh()
+
+
+def test_one_request_in_a_while_tries_a_replica_that_failed(world: World) -> None:
+    """Each that tries one that hangs waits for its timeout."""
+    lost(world)
+    asked = world.asked
+    for _ in range(10):
+        world.later(replicas.AWAY_SECONDS / 11)
+        assert not replicas.is_fresh()
+    assert world.asked == asked
+    world.later(replicas.AWAY_SECONDS)
+    replicas.is_fresh()
+    replicas.is_fresh()
+    assert world.asked == asked + 1
+
+
+def test_control_without_the_pause_every_question_is_tried(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replicas, "AWAY_SECONDS", 0)
+    lost(world)
+    asked = world.asked
+    for _ in range(10):
+        world.later(replicas.ASK_SECONDS)
+        replicas.is_fresh()
+    assert world.asked == asked + 10
+
+
+def test_one_that_is_back_is_believed_again_after_the_pause(world: World) -> None:
+    lost(world)
+    world.away = False
+    assert not replicas.is_fresh()
+    world.later(replicas.AWAY_SECONDS)
+    assert replicas.is_fresh()
+
+
+def test_one_that_is_silent_is_given_up_sooner_than_the_primary() -> None:
+    url = "mysql://reader:secret@replica:3306/souk"
+    options, primary = servers.replica(url)["OPTIONS"], servers.mysql(url)["OPTIONS"]
+    for name in ("connect_timeout", "read_timeout", "write_timeout"):
+        assert 0 < options[name] <= 2, name
+    assert primary["read_timeout"] > 10
 
 
 def test_without_a_replica_there_is_the_primary() -> None:
