@@ -81,6 +81,8 @@ def test_a_price_that_nobody_has_does_not_eat_the_budget(monkeypatch: pytest.Mon
     assert in_vain(monkeypatch) == 1
 
 
-def test_control_without_a_moments_rest_one_after_the_other_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_control_without_a_moments_rest_one_after_the_other_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(store, "AGAIN_SECONDS", 0)
     assert in_vain(monkeypatch) > 1
