@@ -1,8 +1,8 @@
 """What is told to strangers, and how. Pure."""
 
-from collections.abc import Mapping
-from datetime import date, timedelta
-from typing import Final
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, Final
 
 # Fewer units than these are not told by product and week: they may be one person's.
 FEW: Final = 3
@@ -47,3 +47,15 @@ def by_day(units: Mapping[tuple[date, int], int], today: date) -> list[dict[str,
         if day in sums:
             sums[day] += count
     return [{"day": day.isoformat(), "units": told(count)} for day, count in sums.items()]
+
+
+def opened(sales: Iterable[Mapping[str, Any]], moment: datetime) -> list[dict[str, Any]]:
+    """Sales as they are at `moment`, which may be some seconds after they were read.
+
+    Kept figures that still say `scheduled` would hold every page at a countdown that is over.
+    """
+    return [{**sale, "status": "live"} if _has_opened(sale, moment) else {**sale} for sale in sales]
+
+
+def _has_opened(sale: Mapping[str, Any], moment: datetime) -> bool:
+    return sale["status"] == "scheduled" and datetime.fromisoformat(sale["starts_at"]) <= moment

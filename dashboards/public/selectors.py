@@ -24,7 +24,9 @@ COINS: Final = 6
 
 def dashboard() -> tuple[dict[str, Any], float]:
     """The dashboard as its JSON has it, and how many seconds ago that was; amounts are text."""
-    return store.kept("public", _read)
+    found, age = store.kept("public", _read)
+    moment = datetime.fromisoformat(found["as_of"]) + timedelta(seconds=age)
+    return {**found, "flash_sales": rules.opened(found["flash_sales"], moment)}, age
 
 
 @may_lag

@@ -1,7 +1,7 @@
 """What people type in. A form that comes back has everything that was typed but passwords."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 from uuid import uuid4
 
 from django import forms
@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.users import rules as users
+from common.errors import SoukError
+from common.idempotency.errors import KeyReused
 from common.money import to_minor
 from dashboards.storefront import selectors, words
 from payments.chain.rules import addresses
@@ -40,6 +42,12 @@ class Once(Marked):
 
     def clean_key(self) -> str:
         return self.cleaned_data["key"] or uuid4().hex
+
+    def again(self, refused: SoukError) -> Self:
+        """The form as it was sent; under a new key where the old one stands for other values."""
+        if not isinstance(refused, KeyReused):
+            return self
+        return type(self)({**dict(self.data.items()), "key": uuid4().hex})
 
 
 @dataclass(frozen=True, slots=True)

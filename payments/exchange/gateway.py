@@ -7,6 +7,7 @@ the outcome is unknown, and is asked for before anything is sent again.
 
 import functools
 import json
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ MOST_SECONDS: Final = 8.0
 # No amount of coins or dollars is as long as this.
 _MOST: Final = Decimal(10**30)
 _FINEST: Final = -40
+logger = logging.getLogger(__name__)
+
 FINAL: Final = {"filled", "partially_filled", "rejected"}
 
 
@@ -37,7 +40,8 @@ class Answer:
     """What the venue says of one order; `filled` in coins, `cost` in USD, `minimum` in cents.
 
     `status` is filled, partially_filled, rejected, or open: taken and not done yet. `minimum` is
-    set where the order was too small. `body` is all of it, for people to read.
+    set where the order was too small, and the minimum is one to go by. `body` is all of it, for
+    people to read.
     """
 
     client_order_id: str
@@ -171,13 +175,21 @@ def _answer(found: Any, client_order_id: str) -> Answer:
 
 
 def _minimum(found: dict[str, Any]) -> int | None:
-    """In whole cents; a fraction of one would ask for another one."""
+    """In whole cents; None where it is nothing that one could buy for.
+
+    The refusal is clear all the same. Asked for again it would say the same: were this no answer,
+    the batch would never end.
+    """
     if found.get("reason") != "below_minimum":
         return None
     try:
-        return to_minor(_number(found, "minimum"), CASH)
-    except ValueError as error:
-        raise Unreachable("a minimum with parts of a cent") from error
+        minimum = _number(found, "minimum")
+        if 0 < minimum <= settings.EXCHANGE_ORDER_MAX_USD:
+            return to_minor(minimum, CASH)
+    except (Unreachable, ValueError):
+        pass
+    logger.error("exchange.minimum_out_of_bounds", extra={"code": found["client_order_id"]})
+    return None
 
 
 def _text(found: Any, name: str) -> str:

@@ -5,7 +5,9 @@ may ask for an update.
 """
 
 import json
+import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,14 +25,21 @@ from payments.market.rules.prices import Price
 AWAY: Final = (RedisError, OSError)
 # The number changes with the shape of `Price`: releases side by side share the cache.
 _LATEST: Final = "market:latest:1"
-_FETCHING: Final = "market:fetching"
 # Whoever stores prices renews them; this is for one who died in between.
 LATEST_SECONDS: Final = 60
 # While there is nothing, the first prices should show soon.
 NOTHING_SECONDS: Final = 2
 FETCHING_SECONDS: Final = 10
+# After a fetch that brought nothing: buyers who wait would ask for it one after the other.
+AGAIN_SECONDS: Final = 1
 LISTEN_SECONDS: Final = 30.0
 TRIGGER: Final = {"trigger": "update"}
+# The turn of one who took too long is somebody else's by now. EXPIRE with 0 deletes.
+LET_GO: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+    redis.call('EXPIRE', KEYS[1], ARGV[2])
+end
+"""
 
 
 def latest_get() -> dict[str, Price] | None:
@@ -42,13 +51,35 @@ def latest_set(prices: Mapping[str, Price]) -> None:
     volatile().set(_LATEST, dict(prices), LATEST_SECONDS if prices else NOTHING_SECONDS)
 
 
-def fetching_begin() -> bool:
-    """True for one of many buyers who need the same rate at the same time."""
-    return bool(cache.add(_FETCHING, 1, FETCHING_SECONDS))
+def fetching_begin(coin: str) -> str | None:
+    """A token for one of many buyers who need the coin's rate at the same time.
+
+    Without Redis each of them has one; MySQL keeps the providers' budgets.
+    """
+    token = uuid.uuid4().hex
+    if not is_shared():
+        return token if cache.add(_fetching(coin), token, FETCHING_SECONDS) else None
+    redis: Any = get_redis_connection("default")
+    key = cache.make_key(_fetching(coin))
+    try:
+        return token if redis.set(key, token, nx=True, ex=FETCHING_SECONDS) else None
+    except AWAY:
+        return token
 
 
-def fetching_end() -> None:
-    cache.delete(_FETCHING)
+def fetching_end(coin: str, token: str, *, found: bool) -> None:
+    """Let go of what is still one's own; for a moment nobody may ask again where nothing came."""
+    seconds = 0 if found else AGAIN_SECONDS
+    if is_shared():
+        redis: Any = get_redis_connection("default")
+        with suppress(*AWAY):
+            redis.eval(LET_GO, 1, cache.make_key(_fetching(coin)), token, seconds)
+    elif cache.get(_fetching(coin)) == token:
+        cache.touch(_fetching(coin), seconds)
+
+
+def _fetching(coin: str) -> str:
+    return f"market:fetching:{coin}"
 
 
 def calls_count(provider: str) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from common.errors import Invalid, NotFound
+from common.errors import Conflict, Invalid, NotFound
 
 
 class ImportRefused(Invalid):
@@ -22,3 +22,8 @@ class ImportRefused(Invalid):
 
 class NoSuchImport(NotFound):
     title = "There is no such import, or its file is no longer kept."
+
+
+class CarriedOutBefore(Conflict):
+    code = "import_carried_out"
+    title = "This file was carried out before; nothing was done again."

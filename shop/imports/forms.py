@@ -32,11 +32,11 @@ class FileForm(forms.Form):
     def tried(self, actor_id: int) -> Any:
         """The import as it would be. Raises ImportRefused."""
         upload = self.cleaned_data["file"]
-        return imported(upload.name, upload.read(), actor_id, dry_run=True)
+        return imported(services.File(upload.name, upload.read()), actor_id, dry_run=True)
 
 
 class CarryOutForm(ServiceForm):
-    """A trial, for good. Its key is the trial's own: it is carried out once."""
+    """A trial, for good: its row says whether somebody has carried it out; the key is its own."""
 
     name = "import"
     label = "Import"
@@ -53,7 +53,8 @@ class CarryOutForm(ServiceForm):
 
     def run(self, actor_id: int) -> str:
         name, content = selectors.content_of(self.row.uid)
-        self.row = imported(name, content, actor_id, dry_run=False)
+        file = services.File(name, content, trial=self.row.uid)
+        self.row = imported(file, actor_id, dry_run=False)
         count = self.row.created + self.row.changed
         words = ngettext("%(count)s product is written.", "%(count)s products are written.", count)
         return words % {"count": count}
@@ -63,10 +64,10 @@ class CarryOutForm(ServiceForm):
         self.add_error(None, refused.detail)
 
 
-def imported(name: str, content: bytes, actor_id: int, *, dry_run: bool) -> Any:
+def imported(file: services.File, actor_id: int, *, dry_run: bool) -> Any:
     return services.products_import(
-        sheet=sheet_of(content, most=settings.PRODUCT_IMPORT_MAX_ROWS),
-        file=services.File(name, content),
+        sheet=sheet_of(file.content, most=settings.PRODUCT_IMPORT_MAX_ROWS),
+        file=file,
         dry_run=dry_run,
         actor_id=actor_id,
         keep=True,

@@ -12,7 +12,8 @@ class ProductImport(models.Model):
     """A file that was taken, or whose taking was tried out (`dry_run`).
 
     `report` has what became of each row that changed something, up to a limit; the counts are of
-    all rows. `content` is the compressed file of a trial that somebody may still carry out.
+    all rows. `content` is the compressed file of a trial that somebody may still carry out;
+    `carried_out_at` and `carried_out_by` say that somebody has.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, editable=False)
@@ -27,6 +28,10 @@ class ProductImport(models.Model):
     content = models.BinaryField(null=True)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
+    carried_out_at = models.DateTimeField(null=True)
+    carried_out_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
 
     class Meta:
         constraints = [
@@ -37,6 +42,10 @@ class ProductImport(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(content=None) | Q(dry_run=True), name="product_import_keeps_trials"
+            ),
+            models.CheckConstraint(
+                condition=Q(carried_out_at=None) | Q(dry_run=True),
+                name="product_import_carries_out_trials",
             ),
         ]
         indexes = [models.Index(fields=["dry_run", "created_at"], name="product_import_by_age")]

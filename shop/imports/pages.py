@@ -50,6 +50,8 @@ def one_import(request: HttpRequest, uid: UUID) -> HttpResponse:
     form = CarryOutForm(request.POST or None, row=row)
     if request.method == "POST" and row.dry_run and form.is_valid() and carry_out(request, form):
         return redirect("import", uid=form.row.uid)
+    if form.is_bound:  # a refusal may be that somebody else has just carried it out
+        row = selectors.import_by_uid(uid)
     return rendered(
         request,
         "shop/import.html",
@@ -57,7 +59,7 @@ def one_import(request: HttpRequest, uid: UUID) -> HttpResponse:
         row=row,
         form=form,
         shown=len(row.report),
-        can_run=row.dry_run and selectors.is_kept(row) and row.created + row.changed > 0,
+        can_run=selectors.may_run(row),
         wrong=form.errors_by_row,
         total=len(form.errors_by_row),
     )

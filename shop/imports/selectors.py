@@ -13,7 +13,8 @@ from shop.imports.rules import KEPT_FOR
 
 def import_by_uid(uid: UUID | str) -> ProductImport:
     """Raises NoSuchImport."""
-    found = ProductImport.objects.defer("content").select_related("actor").filter(uid=uid).first()
+    rows = ProductImport.objects.defer("content").select_related("actor", "carried_out_by")
+    found = rows.filter(uid=uid).first()
     if found is None:
         raise NoSuchImport
     return found
@@ -30,6 +31,16 @@ def content_of(uid: UUID) -> tuple[str, bytes]:
 
 def is_kept(row: ProductImport) -> bool:
     return ProductImport.objects.filter(pk=row.pk, content__isnull=False).exists()
+
+
+def may_run(row: ProductImport) -> bool:
+    """Whether it is a trial that would do something and has not been carried out."""
+    return (
+        row.dry_run
+        and row.carried_out_at is None
+        and row.created + row.changed > 0
+        and is_kept(row)
+    )
 
 
 def newest(limit: int) -> QuerySet[ProductImport]:

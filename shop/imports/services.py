@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from common import money
 from common.audit.services import record
@@ -16,7 +18,7 @@ from common.errors import Busy
 from common.idempotency.services import bind
 from shop.catalogue.services import Outcome, Saved, products_save
 from shop.imports import rules, selectors
-from shop.imports.errors import ImportRefused
+from shop.imports.errors import CarriedOutBefore, ImportRefused
 from shop.imports.models import ProductImport
 from shop.imports.rules import MOST_ERRORS, Row, Sheet, Wrong
 from shop.inventory.services import Adjusted, Adjustment, stocks_adjust
@@ -29,10 +31,11 @@ _SHOWN: Final = {"list_price": "price"}
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What was sent, beside what was read of it."""
+    """What was sent, beside what was read of it; `trial` is the one that is carried out by it."""
 
     name: str
     content: bytes
+    trial: UUID | None = None
 
     @property
     def digest(self) -> str:
@@ -60,7 +63,8 @@ def products_import(
 ) -> ProductImport:
     """All rows of a file, or none: raises ImportRefused with what is wrong in each row.
 
-    With `dry_run` everything is done and taken back; `keep` then keeps the file for later.
+    A trial is carried out once, whoever asks: raises CarriedOutBefore. With `dry_run`
+    everything is done and taken back; `keep` then keeps the file for later.
     """
     for _ in range(2):
         try:
@@ -76,6 +80,8 @@ def products_import(
 def _import(
     sheet: Sheet, file: File, dry_run: bool, actor_id: int | None, keep: bool
 ) -> ProductImport:
+    if file.trial is not None:
+        _carry_out(file.trial, actor_id)
     report = _tried(sheet, actor_id) if dry_run else _applied(sheet, actor_id)
     created, changed = report.count("created"), report.count("changed")
     made = ProductImport.objects.create(
@@ -96,6 +102,13 @@ def _import(
         record(actor_id=actor_id, action="product.import", target=f"import:{made.uid}", data=data)
     made.refresh_from_db(fields=["created_at"])
     return made
+
+
+def _carry_out(trial: UUID, actor_id: int | None) -> None:
+    """The row decides between two people: an idempotency key is only its user's own."""
+    waiting = ProductImport.objects.filter(uid=trial, carried_out_at=None)
+    if not waiting.update(carried_out_at=Now(), carried_out_by_id=actor_id):
+        raise CarriedOutBefore
 
 
 def _tried(sheet: Sheet, actor_id: int | None) -> Report:

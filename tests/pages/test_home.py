@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 
 from common import clock
 from dashboards import store
-from dashboards.public import selectors
+from dashboards.public import rules, selectors
 from shop.models import Product, SalesDay
 from shop.statistics.services import sales_count
 from tests.factories.flash import live_run, planned_run
@@ -87,6 +87,27 @@ def test_a_coming_sale_counts_down_by_the_databases_clock(db: None) -> None:
     assert "Flash sale, soon" in said(page)
     [seconds] = [int(text.split('"')[0]) for text in page.split('data-countdown="')[1:]]
     assert 3590 <= seconds <= 3600
+
+
+def test_figures_that_were_kept_beyond_a_sales_start_say_that_it_is_open() -> None:
+    sale = {"status": "scheduled", "starts_at": "2026-11-22T10:00:00Z"}
+    before, after = (datetime(2026, 11, 22, *at, tzinfo=UTC) for at in ((9, 59, 59), (10, 0)))
+    assert [one["status"] for one in rules.opened([sale], before)] == ["scheduled"]
+    assert [one["status"] for one in rules.opened([sale], after)] == ["live"]
+    over = {**sale, "status": "sold_out"}
+    assert rules.opened([over], after) == [over]
+
+
+def test_a_kept_sale_opens_on_the_page_and_in_the_json(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned_run(units=5)
+    assert "Flash sale, soon" in said(home())
+    # As after an hour; nobody reads the figures again.
+    monkeypatch.setattr(store, "_age", lambda _: 3601.0)
+    monkeypatch.setattr(store, "FRESH_SECONDS", 7200)
+    assert "Flash sale, now" in said(home())
+    assert [sale["status"] for sale in Client().get(JSON).json()["flash_sales"]] == ["live"]
 
 
 def test_an_empty_shop_has_a_face_too(db: None) -> None:

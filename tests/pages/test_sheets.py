@@ -13,11 +13,12 @@ from shop.imports.models import ProductImport
 from shop.models import Product, Stock
 from tests.factories.admin import root, text_of
 from tests.factories.exports import exported
+from tests.factories.orders import own_rollbacks
 from tests.factories.shop import ProductFactory
 from tests.factories.users import StaffFactory, UserFactory
 from tests.pages.reading import untranslated
 
-__all__ = ["root"]
+__all__ = ["own_rollbacks", "root"]
 pytestmark = pytest.mark.django_db
 
 EXPORTS, IMPORT = "/admin/exports/", "/admin/import/"
@@ -129,6 +130,22 @@ def test_a_file_is_looked_at_and_then_carried_out_once(root: Client) -> None:
     assert ProductImport.objects.filter(dry_run=False).count() == 1
 
 
+def test_a_trial_that_another_one_carried_out_is_shown_as_done(root: Client) -> None:
+    ProductFactory(sku="OLD", name="Old name", list_price=1000)
+    url = send(root, HEAD + "OLD,Old name,,12.00,3\n").redirect_chain[-1][0]
+    other = clerk("add_product", "change_product", "change_stock")
+    assert "Import now" in text_of(other.get(url))
+    root.post(url, {"once": "x"})
+    late = other.post(url, {"once": "y"})
+    for page in (late, other.get(url)):
+        assert "Import now" not in text_of(page)
+        assert "It was carried out by" in text_of(page)
+    assert "This file was carried out before; nothing was done again." in text_of(late)
+    assert "checked, carried out" in text_of(other.get(IMPORT))
+    assert Stock.objects.get(product__sku="OLD").on_hand == 3
+    assert ProductImport.objects.filter(dry_run=False).count() == 1
+
+
 def test_mistakes_are_a_table_with_rows_and_columns(root: Client) -> None:
     page = text_of(send(root, HEAD + "A,Desk,,free,\nB,,,1.00,x\n"))
     assert "3 mistakes, nothing was imported" in page
@@ -137,12 +154,14 @@ def test_mistakes_are_a_table_with_rows_and_columns(root: Client) -> None:
     assert not ProductImport.objects.exists()
 
 
+@pytest.mark.usefixtures("own_rollbacks")
 def test_what_became_wrong_since_the_trial_is_told(root: Client) -> None:
     product = ProductFactory(sku="A", stock=5)
     url = send(root, "sku,on_hand\nA,1\n").redirect_chain[-1][0]
     Stock.objects.filter(product=product).update(held=3)
     page = text_of(root.post(url, {"once": "x"}))
     assert "3 units are held for open orders" in page
+    assert "Import now" in page
     assert Stock.objects.get(product=product).on_hand == 5
 
 

@@ -175,6 +175,28 @@ def test_two_clicks_are_one_purchase(member: Client, drain: Callable[..., int]) 
     assert Order.objects.count() == 2
 
 
+@pytest.mark.parametrize("where", ["product", "flash", "wallet"])
+def test_a_form_sent_again_with_other_values_comes_back_with_a_key_that_works(
+    where: str, member: Client
+) -> None:
+    lamp, run = ProductFactory(stock=9), live_run(units=9)
+    pages = {"product": f"/p/{lamp.slug}/", "flash": f"/flash/{run.sale.slug}/"}
+    shown = pages.get(where, "/wallet/")
+    send = shown if where == "wallet" else f"{shown}buy/"
+    body = {"quantity": 1, "amount": "5", "method": "stripe", **hidden(member, shown)}
+    assert member.post(send, body).status_code == 302
+    other = {**body, "quantity": 2, "amount": "6"}
+    refused = member.post(send, other)
+    assert refused.status_code == 422
+    assert "sent before with other values" in text(refused)
+    [key] = set(re.findall(r'name="key" value="(\w+)"', refused.content.decode()))
+    assert key != body["key"]
+    assert member.post(send, {**other, "key": key}).status_code == 302
+    # What was typed is still there, and the first key still stands for the first purchase.
+    assert 'value="6"' in refused.content.decode() or 'value="2"' in refused.content.decode()
+    assert member.post(send, other).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("wrong", "expected"),
     [

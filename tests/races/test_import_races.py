@@ -9,11 +9,14 @@ import pytest
 from common.errors import Busy
 from config import invariants
 from shop.imports import services
+from shop.imports.errors import CarriedOutBefore
+from shop.imports.models import ProductImport
 from shop.imports.serializers import sheet_of
 from shop.inventory import locks
 from shop.inventory import services as inventory
 from shop.models import Product, Stock
 from tests.factories.shop import ProductFactory
+from tests.factories.users import StaffFactory
 from tests.races.parallel import buyers, in_parallel, post_order
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_stripe")]
@@ -77,6 +80,41 @@ def test_control_without_the_lock_units_are_lost(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(locks, "stocks", unlocked)
     counted_at_once(goods(0))
     assert invariants.breaches() != []
+
+
+def carried_out_by_two(product: Product) -> list[Any]:
+    """One file that was checked, carried out by two members of staff at the same moment."""
+    raw = f"sku,stock_delta\n{product.sku},5\n".encode()
+    sheet, staff = sheet_of(raw, most=10), [StaffFactory().pk for _ in range(2)]
+    trial = services.products_import(
+        sheet=sheet, file=services.File("a.csv", raw), dry_run=True, actor_id=staff[0], keep=True
+    )
+
+    def carry_out(actor_id: int) -> Any:
+        file = services.File("a.csv", raw, trial=trial.uid)
+        return services.products_import(sheet=sheet, file=file, dry_run=False, actor_id=actor_id)
+
+    return in_parallel([lambda pk=pk: carry_out(pk) for pk in staff])
+
+
+def test_two_members_of_staff_carry_one_file_out_once() -> None:
+    product = ProductFactory(stock=0)
+    answers = carried_out_by_two(product)
+    assert sum(isinstance(answer, CarriedOutBefore) for answer in answers) == 1
+    made = next(answer for answer in answers if isinstance(answer, ProductImport))
+    assert Stock.objects.get(product=product).on_hand == 5
+    trial = ProductImport.objects.get(dry_run=True)
+    assert trial.carried_out_by_id == made.actor_id
+    assert trial.carried_out_at is not None
+
+
+def test_control_without_the_trials_row_the_file_is_carried_out_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(services, "_carry_out", lambda *_: None)
+    product = ProductFactory(stock=0)
+    carried_out_by_two(product)
+    assert Stock.objects.get(product=product).on_hand == 10
 
 
 def test_two_imports_of_the_same_new_products_make_each_once() -> None:

@@ -217,6 +217,22 @@ def test_a_raised_minimum_gives_the_money_back_and_holds_for_the_next_batch(
     assert purchases(venue)[-1] == ("ABAN", "3")
 
 
+@pytest.mark.parametrize("minimum", ["1E+29", "10000.01"])
+@pytest.mark.parametrize("policy", ["give_back", "top_up"])
+def test_a_minimum_that_makes_no_sense_jams_no_batch(
+    minimum: str, policy: str, venue: Any, drain: Drain, settings: Any
+) -> None:
+    settings.EXCHANGE_SHORT_POLICY = policy
+    buyer = rich(100_00)
+    order = buy(buyer, "ABAN", "2.5")
+    venue.fault("minimum", value=minimum)
+    drain()
+    done = again(buyer, order)
+    assert (done["status"], done["reason"]) == ("failed", "refused_by_venue")
+    assert listed().minimum == 1000
+    assert wallet(buyer) == {"USD": ("100.00", "0.00")}
+
+
 def test_a_raised_minimum_is_topped_up_by_the_house_under_a_new_id(
     venue: Any, drain: Drain, settings: Any
 ) -> None:

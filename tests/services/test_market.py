@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -179,12 +180,47 @@ def test_a_token_that_is_not_payable_has_no_rate() -> None:
 
 @pytest.mark.django_db
 def test_one_of_many_buyers_fetches_and_the_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert store.fetching_begin()
     monkeypatch.setattr(services.quotes, "WAIT_SECONDS", 0.2)
     monkeypatch.setattr(services.quotes, "LOOK_SECONDS", 0.01)
+    turn = store.fetching_begin("ethereum")
+    assert turn is not None
     with pytest.raises(RateUnavailable):
         services.rate_for_checkout(token="ETH")
-    store.fetching_end()
+    # Of another coin nobody has asked for the price.
+    assert services.rate_for_checkout(token="USDC").rate > 0
+    store.fetching_end("ethereum", turn, found=True)
+    assert services.rate_for_checkout(token="ETH").rate > 0
+
+
+@pytest.mark.django_db
+def test_who_waits_asks_himself_where_the_first_brought_nothing() -> None:
+    turn = store.fetching_begin("ethereum")
+    assert turn is not None
+    store.fetching_end("ethereum", turn, found=False)
+    assert store.fetching_begin("ethereum") is None
+    assert services.rate_for_checkout(token="ETH").rate > 0
+
+
+def test_who_took_too_long_does_not_end_the_turn_of_another() -> None:
+    late = store.fetching_begin("ethereum")
+    assert late is not None
+    cache.clear()  # its time was over
+    turn = store.fetching_begin("ethereum")
+    store.fetching_end("ethereum", late, found=True)
+    assert store.fetching_begin("ethereum") is None
+    assert turn is not None
+    store.fetching_end("ethereum", turn, found=True)
+    assert store.fetching_begin("ethereum") is not None
+
+
+@pytest.mark.django_db
+def test_without_redis_a_rate_is_fetched_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise store.RedisError
+
+    monkeypatch.setattr(
+        store, "get_redis_connection", lambda _: SimpleNamespace(set=away, eval=away)
+    )
     assert services.rate_for_checkout(token="ETH").rate > 0
 
 

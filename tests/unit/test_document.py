@@ -34,6 +34,7 @@ ELSEWHERE: Final = {
     "reference_reused": "a mistake in the shop's own code",
     "method_not_allowed": "of the process that serves streams, beside the API",
     "product_changed": "of the staff's pages, where two people change one product",
+    "import_carried_out": "of the staff's pages, where a file that was checked is carried out",
     "currency_exists": "of the admin, where coins of the exchange are offered",
     "conflict": "a base class",
     "unprocessable": "a base class",

@@ -114,6 +114,19 @@ def test_a_clear_answer_is_understood() -> None:
 
 
 @pytest.mark.parametrize(
+    "minimum",
+    ["10000.01", "1e29", "1e30", "1e999999999", "NaN", "12.001", "0", "-1", "x", "", None],
+)
+def test_a_minimum_that_makes_no_sense_leaves_a_plain_refusal(
+    minimum: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = answered(**{**REJECTED, "minimum": minimum})
+    assert (answer.is_final, answer.minimum) == (True, None)
+    assert [record.message for record in caplog.records] == ["exchange.minimum_out_of_bounds"]
+    assert answered(**{**REJECTED, "minimum": "10000.00"}).minimum == 10_000_00
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"filled": "NaN"},
@@ -131,8 +144,6 @@ def test_a_clear_answer_is_understood() -> None:
         {"status": "open", "filled": "1"},
         {"client_order_id": "a-2"},
         {"currency": ""},
-        {**REJECTED, "minimum": "12.001"},
-        {**REJECTED, "minimum": "NaN"},
         {**REJECTED, "reason": ""},
     ],
 )

@@ -75,6 +75,10 @@
   document.addEventListener("souk:over", (event) => {
     if (event.target.matches("[data-reload]")) setTimeout(turn, 700);
   });
+  // Over before this script listened: the page came a moment too early, and so did everybody's.
+  if (document.querySelector('[data-reload][data-countdown="0"]')) {
+    setTimeout(turn, 1000 + 1000 * Math.random());
+  }
 
   const tip = document.createElement("div");
   tip.className = "tip";

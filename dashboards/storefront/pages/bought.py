@@ -101,7 +101,8 @@ def wallet(request: HttpRequest) -> HttpResponse:
     try:
         made = services.deposit(user_id=user_id(request), wanted=form.cleaned_data)
     except SoukError as error:
-        return _wallet(request, form, wrong=words_of(error), status=error.status)
+        said = words_of(error)
+        return _wallet(request, form.again(error), wrong=said, status=error.status)
     return redirect("pay", uid=made)
 
 

@@ -98,7 +98,7 @@ def buy(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         made = services.order_buy(user_id=user_id(request), slug=slug, wanted=form.cleaned_data)
     except SoukError as error:
-        form = renewed(form) if error.code == "price_changed" else form
+        form = renewed(form) if error.code == "price_changed" else form.again(error)
         return _product(request, slug, form, wrong=words_of(error), status=error.status)
     return to_payment(request, made)
 
@@ -190,7 +190,7 @@ def flash_buy(request: HttpRequest, slug: str) -> HttpResponse:
             address=client_address(request),
         )
     except SoukError as error:
-        said = words_of(error)
+        said, form = words_of(error), form.again(error)
         return _flash(request, slug, form, ticket=ticket, wrong=said, status=error.status)
     return to_payment(request, made)
 

@@ -71,22 +71,26 @@ def _fresh(coin: Coin) -> Price | None:
 
 
 def _fetched(coin: Coin) -> Price | None:
-    if not store.fetching_begin():
-        return _awaited(coin)
-    try:
-        prices_refresh(coins=[coin], purpose=Purpose.CHECKOUT)
-    finally:
-        store.fetching_end()
-    return _fresh(coin)
-
-
-def _awaited(coin: Coin) -> Price | None:
-    """What another buyer's fetch brings."""
+    """What one of many buyers fetches; where it brought nothing, one of those who wait does."""
     until = time.monotonic() + WAIT_SECONDS
-    price = None
-    while price is None and time.monotonic() < until:
+    while (turn := store.fetching_begin(coin.id)) is None:
         time.sleep(LOOK_SECONDS)
         price = _fresh(coin)
+        if price is not None or time.monotonic() > until:
+            return price
+    return _asked(coin, turn)
+
+
+def _asked(coin: Coin, turn: str) -> Price | None:
+    price = None
+    try:
+        # Between this buyer's look and his turn another one may have ended.
+        price = _fresh(coin)
+        if price is None:
+            prices_refresh(coins=[coin], purpose=Purpose.CHECKOUT)
+            price = _fresh(coin)
+    finally:
+        store.fetching_end(coin.id, turn, found=price is not None)
     return price
 
 
