@@ -95,7 +95,7 @@ BUDGETS = {
     "/api/v1/purchases/summary/": 5,
     "/api/v1/tokens/": 0,
     "/api/v1/wallet/": 1,
-    "/api/v1/wallet/entries/": 1,
+    "/api/v1/wallet/entries/": 2,
 }
 # Asked of one coin.
 OF_COIN = ("/stats", "/stats/", "/deviation", "/deviation/", "/history/")
