@@ -41,7 +41,7 @@ BUDGETS = {
     "/api/v1/admin/audit-log/": 2,
     # Its sums are in the cache; the rest is what staff act on.
     "/api/v1/admin/dashboard/": 18,
-    "/api/v1/admin/exchange/batches/": 1,
+    "/api/v1/admin/exchange/batches/": 2,
     "/api/v1/admin/exchange/batches/{uid}/": 3,
     "/api/v1/admin/exports/": 1,
     "/api/v1/admin/exports/{uid}/": 1,
@@ -70,7 +70,7 @@ BUDGETS = {
     "/api/v1/categories/": 2,
     "/api/v1/dashboard/": 0,
     "/api/v1/exchange/currencies/": 2,
-    "/api/v1/exchange/orders/": 1,
+    "/api/v1/exchange/orders/": 2,
     "/api/v1/exchange/orders/{uid}/": 1,
     "/api/v1/flash-sales/": 5,
     "/api/v1/flash-sales/{slug}/": 4,
