@@ -176,7 +176,19 @@ class World:
         return {route: self.cost(route, paged=paged) for route, paged in routes().items()}
 
     def cost(self, route: str, *, paged: bool) -> int:
-        client = self.staff if route.startswith(f"{V1}admin/") else self.api
+        client, path = self.client(route), self.path(route)
+        path += "?page_size=100" if paged else ""
+        client.get(path)
+        with CaptureQueriesContext(connection) as caught:
+            answer = client.get(path)
+        assert answer.status_code == 200, (path, answer.content)
+        return len(caught)
+
+    def client(self, route: str) -> APIClient:
+        return self.staff if route.startswith(f"{V1}admin/") else self.api
+
+    def path(self, route: str) -> str:
+        """Of what was grown last."""
         flash: dict[str, Any] = {}
         if self.first and "flash-sales" in route:
             flash = {"slug": self.first.sale.slug, "uid": self.schedule}
@@ -184,14 +196,8 @@ class World:
             flash = {"uid": self.coins["batch" if "batches" in route else "id"]}
         if "exports" in route:
             flash = {"uid": self.exported.uid}
-        path = route.format(**self.last | flash) + ("?page_size=100" if paged else "")
-        if route.endswith(OF_COIN) and "{" not in route:
-            path += "?coin=bitcoin"
-        client.get(path)
-        with CaptureQueriesContext(connection) as caught:
-            answer = client.get(path)
-        assert answer.status_code == 200, (path, answer.content)
-        return len(caught)
+        coin = "?coin=bitcoin" if route.endswith(OF_COIN) and "{" not in route else ""
+        return route.format(**self.last | flash) + coin
 
 
 @pytest.fixture
