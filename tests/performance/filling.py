@@ -49,11 +49,11 @@ def copied() -> list[Model]:
     return [model for model in found if model.__name__ not in SINGLE]
 
 
-def fill(before: dict[str, int], copies: int = COPIES) -> None:
+def fill(before: dict[str, int], copies: int = COPIES, share: int = SHARE) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION foreign_key_checks = 0, unique_checks = 0")
         for model in copied():
-            cursor.execute(_copy(model, before, copies))
+            cursor.execute(_copy(model, before, copies, share))
         for statement in PAST:
             cursor.execute(statement.format(stride=STRIDE))
         cursor.execute("SET SESSION foreign_key_checks = 1, unique_checks = 1")
@@ -93,10 +93,10 @@ PAST: Final = (
 )
 
 
-def _copy(model: Model, before: dict[str, int], copies: int) -> str:
+def _copy(model: Model, before: dict[str, int], copies: int, share: int) -> str:
     fields = [field for field in model._meta.concrete_fields if not field.generated]
     names = ", ".join(f"`{field.column}`" for field in fields)
-    values = ", ".join(_value(model, field, before) for field in fields)
+    values = ", ".join(_value(model, field, before, share) for field in fields)
     key, first = model._meta.pk.column, before[_root(model).__name__]
     return (
         f"INSERT INTO `{model._meta.db_table}` ({names})"
@@ -107,12 +107,12 @@ def _copy(model: Model, before: dict[str, int], copies: int) -> str:
     )
 
 
-def _value(model: Model, field: Any, before: dict[str, int]) -> str:
+def _value(model: Model, field: Any, before: dict[str, int], share: int) -> str:
     """The column of a copy, as SQL."""
     column = f"t.`{field.column}`"
     if target := _target(field):
         own = (model.__name__, field.name) not in SHARED
-        moved = f"{column} > {before[target]}" + ("" if own else f" AND copy.n % {SHARE}")
+        moved = f"{column} > {before[target]}" + ("" if own else f" AND copy.n % {share}")
         return f"IF({moved}, {column} + copy.n * {STRIDE}, {column})"
     if field.primary_key:
         return f"{column} + copy.n * {STRIDE}"

@@ -35,6 +35,7 @@ TASKS = sorted(
 @pytest.fixture(scope="module")
 def filled(django_db_setup: None, migrated: Path, django_db_blocker: Any) -> Iterator[World]:
     """In a database of its own: what is committed here is gone with it."""
+    assert connection.vendor == "mysql", "run me through: python .ci/servers.py run -- pytest"
     name = f"{connection.settings_dict['NAME']}_filled"
     with django_db_blocker.unblock(), shop.database(migrated.read_text(), name), shop.outside():
         before = filling.floors()
@@ -43,11 +44,6 @@ def filled(django_db_setup: None, migrated: Path, django_db_blocker: Any) -> Ite
         shop.rest(world)
         filling.fill(before)
         yield world
-
-
-@pytest.fixture(autouse=True)
-def _on_mysql() -> None:
-    assert connection.vendor == "mysql", "run me through: python .ci/servers.py run -- pytest"
 
 
 def faults(watch: Watch) -> str:
