@@ -10,21 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.core.cache import cache
 from django.db import connection
-from django.db.models.functions import Now
 from django.test import Client
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 from slipcover import print_coverage
 
-from common.outbox.models import OutboxMessage
 from payments.sandbox.stripe import StripeSandbox
 from payments.stripe.port import StripeGateway
 from shop.flash_sales.live import store as live
 from tests.databases import django_db_setup, migrated, shared_folder
 from tests.factories.exchange import _venue, venue
+from tests.factories.outbox import drained
 from tests.factories.users import StaffFactory, UserFactory, client_for
 from tests.sizes import PROVE
 
@@ -114,23 +112,7 @@ def sandbox(_stripe: StripeSandbox, venue: Any, settings: Any) -> Iterator[Strip
 
 @pytest.fixture
 def drain() -> Callable[..., int]:
-    """Run the outbox's messages like a worker: due ones, with `later=True` delayed ones as well."""
-
-    def run(*, later: bool = False) -> int:
-        count = 0
-        for _ in range(20):
-            messages = OutboxMessage.objects.filter(done_at=None)
-            if later:
-                messages.update(next_attempt_at=Now())
-            due = list(messages.filter(next_attempt_at__lte=Now()).order_by("pk"))
-            if not due:
-                return count
-            for message in due:
-                current_app.tasks[message.task](**message.payload, outbox_id=message.pk)
-                count += 1
-        return count
-
-    return run
+    return drained
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 
 from common import context, rows
-from common.audit import rules
+from common.audit import rules, selectors
 from common.audit.models import AuditBatch, AuditEntry, AuditSeal
 from common.db import transactional
 
@@ -76,7 +76,7 @@ def seal() -> AuditBatch | None:
 
 @transactional
 def _seal() -> AuditBatch | None:
-    entries = list(AuditEntry.objects.filter(seal=None).order_by("pk")[:BATCH])
+    entries = list(selectors.unsealed()[:BATCH])
     if not entries:
         return None
     last = AuditBatch.objects.order_by("-number").first()

@@ -41,7 +41,7 @@ BUDGETS = {
     "/api/v1/admin/audit-log/": 2,
     # Its sums are in the cache; the rest is what staff act on.
     "/api/v1/admin/dashboard/": 18,
-    "/api/v1/admin/exchange/batches/": 1,
+    "/api/v1/admin/exchange/batches/": 2,
     "/api/v1/admin/exchange/batches/{uid}/": 3,
     "/api/v1/admin/exports/": 1,
     "/api/v1/admin/exports/{uid}/": 1,
@@ -70,7 +70,7 @@ BUDGETS = {
     "/api/v1/categories/": 2,
     "/api/v1/dashboard/": 0,
     "/api/v1/exchange/currencies/": 2,
-    "/api/v1/exchange/orders/": 1,
+    "/api/v1/exchange/orders/": 2,
     "/api/v1/exchange/orders/{uid}/": 1,
     "/api/v1/flash-sales/": 5,
     "/api/v1/flash-sales/{slug}/": 4,
@@ -95,7 +95,7 @@ BUDGETS = {
     "/api/v1/purchases/summary/": 5,
     "/api/v1/tokens/": 0,
     "/api/v1/wallet/": 1,
-    "/api/v1/wallet/entries/": 1,
+    "/api/v1/wallet/entries/": 2,
 }
 # Asked of one coin.
 OF_COIN = ("/stats", "/stats/", "/deviation", "/deviation/", "/history/")
@@ -176,7 +176,19 @@ class World:
         return {route: self.cost(route, paged=paged) for route, paged in routes().items()}
 
     def cost(self, route: str, *, paged: bool) -> int:
-        client = self.staff if route.startswith(f"{V1}admin/") else self.api
+        client, path = self.client(route), self.path(route)
+        path += "?page_size=100" if paged else ""
+        client.get(path)
+        with CaptureQueriesContext(connection) as caught:
+            answer = client.get(path)
+        assert answer.status_code == 200, (path, answer.content)
+        return len(caught)
+
+    def client(self, route: str) -> APIClient:
+        return self.staff if route.startswith(f"{V1}admin/") else self.api
+
+    def path(self, route: str) -> str:
+        """Of what was grown last."""
         flash: dict[str, Any] = {}
         if self.first and "flash-sales" in route:
             flash = {"slug": self.first.sale.slug, "uid": self.schedule}
@@ -184,14 +196,8 @@ class World:
             flash = {"uid": self.coins["batch" if "batches" in route else "id"]}
         if "exports" in route:
             flash = {"uid": self.exported.uid}
-        path = route.format(**self.last | flash) + ("?page_size=100" if paged else "")
-        if route.endswith(OF_COIN) and "{" not in route:
-            path += "?coin=bitcoin"
-        client.get(path)
-        with CaptureQueriesContext(connection) as caught:
-            answer = client.get(path)
-        assert answer.status_code == 200, (path, answer.content)
-        return len(caught)
+        coin = "?coin=bitcoin" if route.endswith(OF_COIN) and "{" not in route else ""
+        return route.format(**self.last | flash) + coin
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from django.core.management.base import CommandError
 from django.db import transaction
 from django.db.models import QuerySet
 
-from common.audit import services
+from common import clock
+from common.audit import selectors, services
 from common.audit.models import AuditBatch, AuditEntry, AuditSeal
 from shop.catalogue.services import product_archive, product_update
 from shop.inventory.services import stock_adjust
@@ -83,6 +84,17 @@ def test_an_entry_that_commits_late_goes_into_the_next_batch() -> None:
     services.seal()
     assert services.breaches() == []
     assert AuditSeal.objects.get(entry_id=late_key(fields)).batch_id == 2
+
+
+def test_what_was_sealed_long_ago_is_not_looked_through_again() -> None:
+    """No transaction is open for an hour: one that was would be left out, as here."""
+    chain(3)
+    write(1)
+    late, new = AuditEntry.objects.order_by("pk")[1], AuditEntry.objects.latest("pk")
+    past_the_guard(AuditSeal).filter(entry=late).delete()
+    assert list(selectors.unsealed()) == [late, new]
+    past_the_guard(AuditBatch).update(sealed_at=clock.now() - selectors.SLACK)
+    assert list(selectors.unsealed()) == [new]
 
 
 def late_key(fields: dict[str, object]) -> object:

@@ -1,0 +1,55 @@
+"""Statements that read more than they return, each with the reason why it may."""
+
+from typing import Final
+
+COUNTED: Final = "a counted page: products and sales are counted in an index, whole"
+FEW: Final = "sales and their schedules are hundreds"
+RUNS: Final = "all runs of a sale: one that is held daily has 365 a year"
+UNITS: Final = "units of a run, 100,000 at most, counted by state in an index alone"
+OWN: Final = "sums of all that one customer has bought"
+ACTED: Final = "staff's page of what needs a hand: all products' stock, runs and changes of price"
+SWEPT: Final = "one look into an index for each run that ever was"
+STAFF: Final = "/api/v1/admin/"
+
+# What asks, a table, and why.
+ALLOWED: Final = {
+    (f"GET {STAFF}dashboard/", "shop_runsales"): ACTED,
+    (f"GET {STAFF}dashboard/", "shop_stock"): ACTED,
+    (f"GET {STAFF}dashboard/", "shop_pricechange"): ACTED,
+    (f"GET {STAFF}dashboard/", "shop_salesday"): "each product's days of the period, then cached",
+    (f"GET {STAFF}ledger/trial-balance/", "accounts_posting"): "the sum of the whole ledger",
+    (f"GET {STAFF}products/", "shop_product"): COUNTED,
+    (f"GET {STAFF}flash-sales/", "shop_flashsale"): FEW,
+    (f"GET {STAFF}flash-sales/", "shop_flashunit"): UNITS,
+    (f"GET {STAFF}flash-sales/", "shop_flashrun"): RUNS,
+    (f"GET {STAFF}flash-sales/{{slug}}/", "shop_flashunit"): UNITS,
+    (f"GET {STAFF}flash-sales/{{slug}}/", "shop_flashrun"): RUNS,
+    ("GET /api/v1/dashboard/", "shop_product"): COUNTED,
+    ("GET /api/v1/dashboard/", "shop_salesday"): "each product's days of a month, then cached",
+    ("GET /api/v1/dashboard/", "shop_flashunit"): UNITS,
+    ("GET /api/v1/dashboard/", "shop_flashrun"): RUNS,
+    ("GET /api/v1/products/", "shop_product"): COUNTED,
+    ("GET /api/v1/flash-sales/", "shop_flashsale"): FEW,
+    ("GET /api/v1/flash-sales/", "shop_flashunit"): UNITS,
+    ("GET /api/v1/flash-sales/", "shop_flashrun"): RUNS,
+    ("GET /api/v1/flash-sales/{slug}/", "shop_flashunit"): UNITS,
+    ("GET /api/v1/flash-sales/{slug}/", "shop_flashrun"): RUNS,
+    ("GET /api/v1/flash-sales/{slug}/stock/", "shop_flashunit"): UNITS,
+    ("GET /api/v1/flash-sales/{slug}/stock/", "shop_flashsale"): RUNS,
+    ("GET /api/v1/flash-sales/{slug}/stream/", "shop_flashunit"): UNITS,
+    ("GET /api/v1/flash-sales/{slug}/stream/", "shop_flashsale"): RUNS,
+    ("GET /api/v1/purchases/items/", "shop_orderline"): OWN,
+    ("GET /api/v1/purchases/summary/", "shop_orderline"): OWN,
+    ("GET /api/v1/purchases/summary/", "shop_order"): OWN,
+    ("GET /api/v1/purchases/summary/", "payments_payment"): OWN,
+    ("writes", "shop_flashrun"): RUNS,
+    ("writes", "shop_product"): "an export counts what it will have",
+    ("shop.flash_schedules.plan", "shop_flashrun"): RUNS,
+    ("shop.flash_schedules.plan", "shop_flashschedule"): FEW,
+    ("payments.exchange.reconcile", "payments_exchangeattempt"): "hourly; one attempt a batch",
+    ("shop.flash_sales.sweep", "shop_flashrun"): SWEPT,
+    ("shop.flash_sales.sweep", "shop_flashunit"): UNITS,
+    ("shop.statistics.count", "shop_flashrun"): SWEPT,
+    ("shop.statistics.count", "shop_flashunit"): UNITS,
+    ("shop.imports.forget", "shop_productimport"): "hourly; staff's trial imports",
+}
