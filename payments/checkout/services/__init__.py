@@ -2,15 +2,14 @@
 
 from payments.checkout.services.flash import FlashPlaced, flash_purchase
 from payments.checkout.services.orders import (
-    Placed,
     deposit_open,
     deposits_expire,
     order_cancel,
     order_expire,
-    order_place,
     orders_expire,
     payment_change,
 )
+from payments.checkout.services.placing import Placed, order_place
 
 __all__ = [
     "FlashPlaced",
