@@ -21,10 +21,10 @@ from shop.catalogue.selectors import PricedProduct, priced_products
 from shop.flash_sales import services as flash_sales
 from shop.inventory import services as inventory
 from shop.inventory.services import Units
-from shop.orders import locks, rules
+from shop.orders import locks, rules, selectors
 from shop.orders.errors import PriceChanged, TotalTooLarge, UnknownProducts
-from shop.orders.models import Order, OrderEvent, OrderLine
-from shop.orders.rules import MAX_TOTAL, Fulfilment, LineShare, Status
+from shop.orders.models import Order, OrderEvent, OrderLine, PastPurchases
+from shop.orders.rules import MAX_TOTAL, Fulfilment, LineShare, Status, Sums
 
 CURRENCY: Final = "USD"
 
@@ -236,6 +236,7 @@ def order_refund(
     reason: str,
 ) -> None:
     """Write down money given back, line by line, and put the units back where asked."""
+    past_void(order)
     refunded = order.refunded + sum(share.amount for share in shares)
     _move(
         order,
@@ -296,3 +297,22 @@ def _record(
     OrderEvent.objects.create(
         order=order, field=field, old=old, new=new, actor_id=actor_id, reason=reason[:200]
     )
+
+
+def past_void(order: Order) -> None:
+    """Something of an order or its payments changes: once paid, it may be part of a summed past.
+
+    Before stock and money are locked; what is summed is not looked at until it is counted again.
+    """
+    if order.paid_at is not None:
+        locks.past(order.user_id)
+        PastPurchases.objects.filter(pk=order.user_id).update(until=None)
+
+
+def past_write(past: PastPurchases, *, until: datetime, methods: Mapping[str, Sums]) -> None:
+    """Sum up what the customer of this locked row has bought, beside how it was paid."""
+    lines = selectors.lines_bought(past.user_id, until=until)
+    past.products = {pk: one.as_json() for pk, one in selectors.products_bought(lines).items()}
+    past.months = selectors.months_bought(lines)
+    past.until, past.methods = until, dict(methods)
+    past.save()
