@@ -44,15 +44,28 @@ def transactional(func: Callable[P, R]) -> Callable[P, R]:
     `Busy` (503 with Retry-After) when every attempt met a deadlock.
     """
 
+    return _outermost(func, _run_again(transaction.atomic(func)))
+
+
+def one_statement(func: Callable[P, R]) -> Callable[P, R]:
+    """`transactional` for a single statement, which is a transaction without being put into one."""
+    return _outermost(func, _run_again(func))
+
+
+def _outermost(func: Callable[P, R], alone: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(func)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         # An inner retry would run in a transaction that the server has already rolled back.
-        if connection.in_atomic_block:
-            return func(*args, **kwargs)
+        return (func if connection.in_atomic_block else alone)(*args, **kwargs)
+
+    return wrapper
+
+
+def _run_again(func: Callable[P, R]) -> Callable[P, R]:
+    def again(*args: P.args, **kwargs: P.kwargs) -> R:
         for attempt in range(ATTEMPTS):
             try:
-                with transaction.atomic():
-                    return func(*args, **kwargs)
+                return func(*args, **kwargs)
             except OperationalError as error:
                 if not is_retryable(error):
                     raise
@@ -61,7 +74,7 @@ def transactional(func: Callable[P, R]) -> Callable[P, R]:
         metrics.GIVEN_UP.inc()
         raise Busy(retry_after=1)
 
-    return wrapper
+    return again
 
 
 def after_commit(work: Callable[..., Any], *args: Any) -> None:

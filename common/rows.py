@@ -17,12 +17,13 @@ from common.fields import BaseUnitsField
 Adapt = Callable[[Any], Any]
 
 
-def insert(
-    model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> None:
-    """INSERT all rows; `columns` are fields by name, foreign keys by their column (`order_id`)."""
+def insert(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    """INSERT all rows; `columns` are fields by name, foreign keys by their column (`order_id`).
+
+    Returns the primary key of a single row.
+    """
     if not rows:
-        return
+        return 0
     shape = _shape(model, tuple(columns), connection.vendor)
     values: list[Any] = []
     for row in rows:
@@ -32,6 +33,18 @@ def insert(
             values[start + place] = adapt(values[start + place])
     with connection.cursor() as cursor:
         cursor.execute(shape.insert + ", ".join([shape.row] * len(rows)), values)
+        return int(cursor.lastrowid)
+
+
+def insert_keyed(
+    model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]], *, by: str
+) -> dict[Any, int]:
+    """INSERT all rows; their primary keys by the value of the unique column `by`."""
+    key, place = insert(model, columns, rows), columns.index(by)
+    if len(rows) == 1:
+        return {rows[0][place]: key}
+    # MySQL tells of a multi-row INSERT only one key.
+    return keys_by(model, by, [row[place] for row in rows])
 
 
 def change(
@@ -64,7 +77,7 @@ def change(
 
 
 def keys_by(model: type[models.Model], column: str, values: Collection[Any]) -> dict[Any, int]:
-    """Primary keys by the value of a unique column: MySQL tells of a multi-row INSERT only one."""
+    """Primary keys by the value of a unique column."""
     shape = _shape(model, (column,), connection.vendor)
     adapt = dict(shape.adapted).get(0)
     asked = {adapt(value) if adapt else value: value for value in values}

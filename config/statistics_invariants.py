@@ -6,6 +6,7 @@ What happened since they were counted last is a lag and no breach.
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from payments.checkout.selectors import history_differences
 from payments.statistics.selectors import PAYMENTS
 from shop.statistics import selectors
 from shop.statistics.selectors import SALES
@@ -19,4 +20,12 @@ def statistics_are_sums_of_rows() -> Iterator[str]:
         yield f"10 {line}"
 
 
-CHECKS: Final[tuple[Callable[[], Iterator[str]], ...]] = (statistics_are_sums_of_rows,)
+def past_purchases_are_sums_of_orders() -> Iterator[str]:
+    for line in history_differences():
+        yield f"10 {line}"
+
+
+CHECKS: Final[tuple[Callable[[], Iterator[str]], ...]] = (
+    statistics_are_sums_of_rows,
+    past_purchases_are_sums_of_orders,
+)

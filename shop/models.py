@@ -5,7 +5,7 @@ from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUni
 from shop.flash_schedules.models import FlashOccurrence, FlashSchedule
 from shop.imports.models import ProductImport
 from shop.inventory.models import Stock, StockHold, StockMovement
-from shop.orders.models import Order, OrderEvent, OrderLine
+from shop.orders.models import Order, OrderEvent, OrderLine, PastPurchases
 from shop.statistics.models import (
     OrdersDay,
     OrdersHour,
@@ -28,6 +28,7 @@ __all__ = [
     "OrderLine",
     "OrdersDay",
     "OrdersHour",
+    "PastPurchases",
     "PriceChange",
     "Product",
     "ProductImport",

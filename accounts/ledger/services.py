@@ -137,8 +137,7 @@ def spends_post(*, purses: Purses, spends: Sequence[Spend], credit: Kind, kind: 
     house = _accounts([rules.house(credit, purses.currency)])
     [goal] = house.values()
     made = [(uuid4(), spend.reference, kind, spend.about) for spend in spends]
-    rows.insert(Transfer, ("uid", "reference", "kind", "about"), made)
-    keys = rows.keys_by(Transfer, "reference", [spend.reference for spend in spends])
+    keys = rows.insert_keyed(Transfer, ("uid", "reference", "kind", "about"), made, by="reference")
     after = _balances_after(purses, spends)
     postings: list[tuple[int, int, str, str, int, int]] = []
     for spend, balance in zip(spends, after, strict=True):

@@ -19,7 +19,7 @@ from payments.intake.models import Payment, PaymentEvent
 from shop.catalogue.models import Product
 from shop.flash_sales.errors import SaleEnded, SoldOut, UserLimitReached
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
-from shop.inventory.models import Stock, StockHold, StockMovement
+from shop.inventory.models import Stock, StockMovement
 from shop.orders.models import Order, OrderEvent, OrderLine
 
 
@@ -68,12 +68,9 @@ def order(user_id: int, slug: str) -> dict[str, Any]:
         raise SoldOut(wanted=1, left=0)
     stock.on_hand -= 1
     stock.save()
-    product, now = stock.product, clock.now()
-    made = _order(product, user_id, 1, product.list_price, now)
+    product = stock.product
+    made = _order(product, user_id, 1, product.list_price, clock.now())
     line = made.lines.get()
-    StockHold.objects.create(
-        stock=stock, order_line=line, quantity=1, outcome="sold", released_at=now
-    )
     StockMovement.objects.create(stock=stock, kind="sold", delta=-1, order_line=line)
     payment = _pay(made, user_id)
     return {"number": made.number, "total": made.total, "payment": str(payment.uid)}

@@ -1,6 +1,8 @@
 """The two kinds of list: counted pages for what is browsed, cursors for what grows with use."""
 
 from base64 import b64decode
+from datetime import datetime
+from operator import gt, itemgetter, lt
 from typing import Any, NoReturn
 from urllib.parse import parse_qs
 
@@ -18,6 +20,28 @@ class Pages(pagination.PageNumberPagination):
     page_size = DEFAULT_SIZE
     max_page_size = MAX_SIZE
     page_size_query_param = "page_size"
+
+
+class InMemory:
+    """Dictionaries in memory, as a cursor asks for rows; the column it stands at is a moment."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self._rows = rows
+
+    def order_by(self, *ordering: str) -> "InMemory":
+        rows = self._rows
+        for name in reversed(ordering):
+            rows = sorted(rows, key=itemgetter(name.lstrip("-")), reverse=name.startswith("-"))
+        return InMemory(rows)
+
+    def filter(self, **condition: str) -> "InMemory":
+        [(asked, text)] = condition.items()
+        name, _, sign = asked.partition("__")
+        moment, compare = datetime.fromisoformat(text), {"lt": lt, "gt": gt}[sign]
+        return InMemory([row for row in self._rows if compare(row[name], moment)])
+
+    def __getitem__(self, part: slice) -> list[dict[str, Any]]:
+        return self._rows[part]
 
 
 class Cursor(pagination.CursorPagination):

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.views import APIView
 
-from common.api.pagination import Cursor, Pages
+from common.api.pagination import Cursor, InMemory, Pages
 
 S = TypeVar("S", bound="Serializer[Any]")
 Out = type[BaseSerializer[Any]]
@@ -48,7 +48,7 @@ class ApiView(APIView):
 
     def cursor(
         self,
-        rows: QuerySet[Any],
+        rows: QuerySet[Any] | InMemory,
         out: Out,
         *,
         ordering: Any = "-pk",

@@ -11,6 +11,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +22,7 @@ from django.db.models.functions import Now
 
 from common import rows
 from common.cleanup import delete_in_batches
-from common.db import transactional
+from common.db import one_statement, transactional
 from common.idempotency.errors import BadKey, KeyInUse, KeyReused
 from common.idempotency.models import IdempotencyRecord
 
@@ -33,12 +34,13 @@ _VISIBLE_ASCII: Final = re.compile(r"[\x21-\x7e]{1,255}")
 State = IdempotencyRecord.State
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Claim:
-    """The right of this call to carry the request out."""
+    """The right of this call to carry the request out; `bound` once it has bound its object."""
 
     record_id: int
     token: str
+    bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +63,23 @@ def begin(*, user_id: int, route: str, key: str, body: Any) -> Claim | Replay:
     # Longer ones exist only as nonsense; as they are they would not fit the column.
     route = route if len(route) <= MAX_ROUTE else fingerprint(route)
     identity = {"user_id": user_id, "route": route, "key_hash": fingerprint(key)}
+    state = State.RUNNING.value
     try:
-        record_id = _insert(**identity, body_hash=body_hash, claim=token)
+        record_id = _insert(
+            **identity, body_hash=body_hash, claim=token, state=state, object_ref=""
+        )
     except IntegrityError:
         return _meet(IdempotencyRecord.objects.filter(**identity), body_hash, token)
     return _hold(record_id, token)
 
 
-@transactional
+# Calls that wait to insert a key that its first caller lets go deadlock in InnoDB.
+@one_statement
 def _insert(**fields: Any) -> int:
-    # Calls that wait to insert a key that its first caller lets go deadlock in InnoDB.
-    with transaction.atomic():  # a taken key must not spoil a transaction around this one
-        return IdempotencyRecord.objects.create(**fields).pk
+    # A taken key must not spoil a transaction around this one; alone, a statement needs none.
+    around = transaction.get_connection().in_atomic_block
+    with transaction.atomic() if around else nullcontext():
+        return rows.insert(IdempotencyRecord, tuple(fields), [tuple(fields.values())])
 
 
 def fingerprint(value: Any) -> str:
@@ -128,9 +135,14 @@ def bind(object_ref: str, *, status: int) -> None:
     claim = _current.get()
     if claim is None:
         return
-    bound = _own(claim).update(state=State.DONE, status=status, object_ref=object_ref)
-    if not bound:
+    if not _bind(claim, object_ref, status):
         raise KeyInUse(retry_after=1)
+
+
+def _bind(claim: Claim, object_ref: str, status: int) -> bool:
+    bound = _own(claim).update(state=State.DONE, status=status, object_ref=object_ref)
+    claim.bound = bound == 1
+    return claim.bound
 
 
 def running() -> Claim | None:
@@ -140,8 +152,8 @@ def running() -> Claim | None:
 
 def bind_many(refs: Mapping[Claim, str], *, status: int) -> set[Claim]:
     """`bind` for several calls in one statement; the claims that another call has taken over."""
-    if not refs:
-        return set()
+    if len(refs) < 2:
+        return {claim for claim, ref in refs.items() if not _bind(claim, ref, status)}
     mine = IdempotencyRecord.objects.select_for_update().filter(pk__in=[c.record_id for c in refs])
     tokens = dict(mine.order_by("pk").values_list("pk", "claim"))
     kept = {claim: ref for claim, ref in refs.items() if tokens.get(claim.record_id) == claim.token}
@@ -152,6 +164,8 @@ def bind_many(refs: Mapping[Claim, str], *, status: int) -> set[Claim]:
             IdempotencyRecord,
             {"object_ref": {claim.record_id: ref for claim, ref in kept.items()}},
         )
+    for claim in kept:
+        claim.bound = True
     return refs.keys() - kept.keys()
 
 
@@ -160,12 +174,13 @@ def unbind() -> None:
     claim = _current.get()
     if claim is not None:
         _own(claim).update(state=State.RUNNING, status=None, object_ref="")
+        claim.bound = False
 
 
 def end_done(claim: Claim) -> bool:
     """Whether the call bound its object, once it has answered 2xx."""
     _current.set(None)
-    return IdempotencyRecord.objects.filter(pk=claim.record_id, state=State.DONE).exists()
+    return claim.bound
 
 
 def end_refused(claim: Claim, *, status: int, problem: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ CELERY_TASK_ROUTES = {
     # Each asks somebody who may hang: a price provider, an exchange venue, a node.
     "payments.market.*": {"queue": "background"},
     "payments.exchange.*": {"queue": "background"},
+    "payments.checkout.count_histories": {"queue": "background"},
     "payments.exports.*": {"queue": "background"},
     "payments.statistics.*": {"queue": "background"},
     "payments.crypto.*": {"queue": "background"},

@@ -25,6 +25,7 @@ from payments.checkout.serializers import (
     PayIn,
     SummaryOut,
     bought_body,
+    placed_body,
 )
 from payments.crypto.errors import AddressRefused
 from payments.intake import selectors as intake
@@ -74,10 +75,16 @@ def _own_flash_purchase(request: Request, number: str) -> Any:
     return FlashPurchaseOut(purchase, context={"joined": joined}).data
 
 
+def _placed(request: Request, placed: services.Placed) -> Any:
+    if placed.payment.method == Method.WALLET:
+        return placed_body(placed)
+    # The provider was asked after the commit, and what the client needs to pay is its answer.
+    return _own_order(request, placed.order.number)
+
+
 def _bought(request: Request, bought: services.FlashPlaced) -> Any:
     if bought.placed.payment.method == Method.WALLET:
         return bought_body(bought)
-    # The provider was asked after the commit, and what the client needs to pay is its answer.
     return _own_flash_purchase(request, bought.placed.order.number)
 
 
@@ -128,7 +135,7 @@ class OrderList(ApiView):
             expected_total=body.get("expected_total"),
             **body["payment"],
         )
-        return Response(_own_order(request, placed.order.number), status=201)
+        return Response(_placed(request, placed), status=201)
 
 
 class OrderDetail(ApiView):

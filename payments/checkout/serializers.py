@@ -15,7 +15,7 @@ from common.api.serializers import (
 )
 from common.moments import moment_text
 from common.money import to_text
-from payments.checkout.services import FlashPlaced
+from payments.checkout.services import FlashPlaced, Placed
 from payments.intake.rules import Method
 from payments.intake.serializers import METHODS, PaymentOut, page_of
 from shop.flash_sales.models import FlashPurchase
@@ -24,6 +24,7 @@ from shop.flash_sales.waiting.serializers import MOST_TICKET
 from shop.orders.models import Order
 from shop.orders.rules import MAX_TOTAL, Status
 from shop.orders.serializers import OrderOut
+from shop.orders.services import Demand
 
 
 class LineIn(StrictSerializer):
@@ -137,56 +138,72 @@ class FlashPurchaseOut(serializers.Serializer[FlashPurchase]):
         return serializers.DateTimeField().to_representation(moment) if awaited else None
 
 
-def bought_body(bought: FlashPlaced) -> dict[str, Any]:
-    """What FlashPurchaseOut shows of a purchase from the wallet, of what was just committed.
+def placed_body(placed: Placed) -> dict[str, Any]:
+    """What OrderWithPaymentOut shows of an order paid from the wallet, just committed.
 
-    Read again and serialized, a purchase would cost several times what it takes to be written.
+    Read again and serialized, an order would cost as much as it takes to be written.
     """
-    order, payment, run = bought.placed.order, bought.placed.payment, bought.run
-    product, quantity = run.sale.product, len(bought.units)
-    nothing = to_text(0, order.currency)
-    line = {
-        "product": product.slug,
-        "name": product.name,
-        "unit_price": to_text(run.price, order.currency),
-        "quantity": quantity,
-        "total": to_text(order.total, order.currency),
-        "refunded_quantity": 0,
-        "refunded_amount": nothing,
-    }
+    return {**_order_body(placed), "payment": _payment_body(placed)}
+
+
+def bought_body(bought: FlashPlaced) -> dict[str, Any]:
+    """The same of FlashPurchaseOut."""
     return {
-        "order": {
-            "number": order.number,
-            "status": str(order.status),
-            "fulfilment": str(order.fulfilment),
-            "currency": order.currency,
-            "total": to_text(order.total, order.currency),
-            "refunded_amount": nothing,
-            "lines": [line],
-            "placed_at": _moment(order.placed_at),
-            "expires_at": _moment(order.expires_at),
-            "paid_at": _moment(order.paid_at),
-        },
-        "payment": {
-            "id": str(payment.uid),
-            "order": order.number,
-            "method": str(payment.method),
-            "status": str(payment.status),
-            "reason": None,
-            "amount": to_text(payment.amount, payment.currency),
-            "currency": payment.currency,
-            "created_at": _moment(payment.created_at),
-            "expires_at": _moment(payment.expires_at),
-            "captured_amount": to_text(payment.captured, payment.currency),
-            "refunded_amount": nothing,
-            "last_error": None,
-            "page": page_of(payment),
-            "stripe": None,
-            "crypto": None,
-        },
-        "run": run.number,
+        "order": _order_body(bought.placed),
+        "payment": _payment_body(bought.placed),
+        "run": bought.run.number,
         "units": bought.units,
         "held_until": None,
+    }
+
+
+def _order_body(placed: Placed) -> dict[str, Any]:
+    order = placed.order
+    return {
+        "number": order.number,
+        "status": str(order.status),
+        "fulfilment": str(order.fulfilment),
+        "currency": order.currency,
+        "total": to_text(order.total, order.currency),
+        "refunded_amount": to_text(0, order.currency),
+        "lines": [_line_body(demand, order.currency) for demand in placed.demands],
+        "placed_at": _moment(order.placed_at),
+        "expires_at": _moment(order.expires_at),
+        "paid_at": _moment(order.paid_at),
+    }
+
+
+def _line_body(demand: Demand, currency: str) -> dict[str, Any]:
+    product = demand.product
+    return {
+        "product": product.slug,
+        "name": product.name,
+        "unit_price": to_text(product.price, currency),
+        "quantity": demand.quantity,
+        "total": to_text(product.price * demand.quantity, currency),
+        "refunded_quantity": 0,
+        "refunded_amount": to_text(0, currency),
+    }
+
+
+def _payment_body(placed: Placed) -> dict[str, Any]:
+    payment = placed.payment
+    return {
+        "id": str(payment.uid),
+        "order": placed.order.number,
+        "method": str(payment.method),
+        "status": str(payment.status),
+        "reason": None,
+        "amount": to_text(payment.amount, payment.currency),
+        "currency": payment.currency,
+        "created_at": _moment(payment.created_at),
+        "expires_at": _moment(payment.expires_at),
+        "captured_amount": to_text(payment.captured, payment.currency),
+        "refunded_amount": to_text(0, payment.currency),
+        "last_error": None,
+        "page": page_of(payment),
+        "stripe": None,
+        "crypto": None,
     }
 
 

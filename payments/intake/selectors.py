@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
@@ -12,7 +13,7 @@ from payments.intake import ports
 from payments.intake.models import Payment, Refund, RefundLine
 from payments.intake.rules import OPEN, UNUSED, DisputeStatus, RefundStatus, Source, Status
 from shop.orders import selectors as orders
-from shop.orders.rules import BOUGHT, LineLeft
+from shop.orders.rules import LineLeft, Sums
 
 
 def payments_of(user_id: int) -> QuerySet[Payment]:
@@ -142,12 +143,12 @@ def refunds_all() -> QuerySet[Refund]:
     )
 
 
-def paid_by_method(user_id: int) -> list[dict[str, Any]]:
-    """Per method: payments that bought something, gross and refunded, in minor units."""
-    paid = Payment.objects.filter(user_id=user_id, captured__gt=0, order__status__in=BOUGHT)
-    rows = (
-        paid.exclude(reason__in=UNUSED)
-        .values("method")
-        .annotate(payments=Count("pk"), paid=Sum("captured"), given_back=Sum("refunded"))
-    )
-    return list(rows.order_by("method"))
+def paid_by_method(
+    user_id: int, *, after: datetime | None = None, until: datetime | None = None
+) -> dict[str, Sums]:
+    """Per method: payments that bought something in (after, until], gross and refunded."""
+    lines = orders.lines_bought(user_id, after=after, until=until)
+    paid = Payment.objects.filter(order_id__in=lines.values("order_id"), captured__gt=0)
+    rows = paid.exclude(reason__in=UNUSED).order_by().values_list("method")
+    sums = rows.annotate(Count("pk"), Sum("captured"), Sum("refunded"))
+    return {method: (count, int(paid), int(back)) for method, count, paid, back in sums}

@@ -193,6 +193,12 @@ def price_steps(
     return [PriceStep(row, before[row.earlier], row.ended_at) for row in found]
 
 
+def product_names(ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Slug and name of these products, archived or not."""
+    rows = Product.objects.filter(pk__in=ids).order_by().values_list("pk", "slug", "name")
+    return {pk: (slug, name) for pk, slug, name in rows}
+
+
 def staff_products(ids: Collection[int]) -> dict[int, Product]:
     """These products, archived or not, with category and stock."""
     return {row.pk: row for row in _read(None).filter(pk__in=ids)}

@@ -43,34 +43,53 @@ def stocks_open(*, product_ids: Sequence[int]) -> None:
         rows.insert(Stock, ("product_id", "on_hand", "held"), opened)
 
 
-def stock_take(*, wanted: Mapping[int, int]) -> None:
+def units_hold(units: Sequence[Units]) -> None:
+    """Promise new order lines their units, all or nothing. Raises OutOfStock."""
+    stock_take(wanted=_by_product(units))
+    held = [(one.product_id, one.line_id, one.quantity, "") for one in units]
+    rows.insert(StockHold, ("stock_id", "order_line_id", "quantity", "outcome"), held)
+
+
+def units_sell(units: Sequence[Units]) -> None:
+    """Sell new order lines their units at once, all or nothing: nothing is held in between.
+
+    Raises OutOfStock.
+    """
+    stock_take(wanted=_by_product(units), sold=True)
+    columns = ("stock_id", "kind", "delta", "reason", "order_line_id")
+    sold = [(one.product_id, Kind.SOLD.value, -one.quantity, "", one.line_id) for one in units]
+    rows.insert(StockMovement, columns, sold)
+
+
+def _by_product(units: Iterable[Units]) -> dict[int, int]:
+    summed: dict[int, int] = {}
+    for one in units:
+        summed[one.product_id] = summed.get(one.product_id, 0) + one.quantity
+    return summed
+
+
+def stock_take(*, wanted: Mapping[int, int], sold: bool = False) -> None:
     """Promise `{product id: quantity}`, all or nothing; the caller's transaction makes it so.
 
-    Raises OutOfStock with every short product, not only the first.
+    `sold`: they leave the shelf. Raises OutOfStock with every short product, not only the first.
     """
-    short = [pk for pk in sorted(wanted) if not _take(pk, wanted[pk])]
+    short = [pk for pk in sorted(wanted) if not _take(pk, wanted[pk], sold=sold)]
     if short:
         raise OutOfStock(_shortages({pk: wanted[pk] for pk in short}))
     after_commit(shelf.forget)
 
 
-def _take(product_id: int, quantity: int) -> bool:
+def _take(product_id: int, quantity: int, *, sold: bool = False) -> bool:
     # The condition is what makes an extra unit impossible; a read before it would be stale.
     enough = Stock.objects.filter(pk=product_id, on_hand__gte=F("held") + quantity)
+    if sold:
+        return enough.update(on_hand=F("on_hand") - quantity) == 1
     return enough.update(held=F("held") + quantity) == 1
 
 
 def _shortages(wanted: Mapping[int, int]) -> dict[int, Shortage]:
     rows = Stock.objects.filter(pk__in=wanted).select_related("product").order_by("pk")
     return {r.pk: Shortage(r.product.slug, wanted[r.pk], r.available) for r in rows}
-
-
-def holds_create(units: Iterable[Units]) -> None:
-    """Write down for whom `stock_take` took."""
-    StockHold.objects.bulk_create(
-        StockHold(stock_id=u.product_id, order_line_id=u.line_id, quantity=u.quantity)
-        for u in units
-    )
 
 
 def holds_release(*, order_id: int) -> None:

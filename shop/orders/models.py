@@ -122,3 +122,27 @@ class OrderEvent(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.old} -> {self.new}"
+
+
+class PastPurchases(models.Model):
+    """What a customer had bought until a moment, summed, so that long histories are read quickly.
+
+    All of it can be counted again from the orders. Null `until`: something of it has changed, and
+    the orders say it until it is counted again.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True, related_name="past_purchases"
+    )
+    until = models.DateTimeField(null=True, db_index=True)
+    # `rules.Bought` by product; (orders, paid, refunded) by month.
+    products = models.JSONField(default=dict)
+    months = models.JSONField(default=dict)
+    # (payments, captured, refunded) by way to pay: counted by those who know of payments.
+    methods = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name_plural = "past purchases"
+
+    def __str__(self) -> str:
+        return f"{self.user_id} until {self.until}"

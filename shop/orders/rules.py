@@ -1,9 +1,10 @@
 """What an order may become, and how its amounts are split. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Self
 
 from common.money import allocate
 
@@ -119,3 +120,50 @@ def _worth(line: LineLeft, chosen: Mapping[str, int]) -> int:
 
 def _units(line: LineLeft, chosen: Mapping[str, int], everything: bool) -> int:
     return line.quantity if everything and not chosen else chosen.get(line.slug, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """What a customer has bought of one product; what was refunded of it is contained."""
+
+    orders: int
+    units: int
+    paid: int
+    refunded_units: int
+    refunded: int
+    first: datetime
+    last: datetime
+
+    def __add__(self, later: "Bought") -> "Bought":
+        return Bought(
+            self.orders + later.orders,
+            self.units + later.units,
+            self.paid + later.paid,
+            self.refunded_units + later.refunded_units,
+            self.refunded + later.refunded,
+            min(self.first, later.first),
+            max(self.last, later.last),
+        )
+
+    @property
+    def kept(self) -> int:
+        return self.units - self.refunded_units
+
+    def as_json(self) -> list[Any]:
+        return [*astuple(self)[:5], self.first.isoformat(), self.last.isoformat()]
+
+    @classmethod
+    def of_json(cls, row: Sequence[Any]) -> Self:
+        orders, units, paid, refunded_units, refunded, first, last = row
+        first, last = datetime.fromisoformat(first), datetime.fromisoformat(last)
+        return cls(orders, units, paid, refunded_units, refunded, first, last)
+
+
+Sums = tuple[int, int, int]
+
+
+def add_sums(a: Mapping[str, Sums], b: Mapping[str, Sums]) -> dict[str, Sums]:
+    """Sums of three by name, together."""
+    none = (0, 0, 0)
+    together = ((name, a.get(name, none), b.get(name, none)) for name in a.keys() | b.keys())
+    return {name: (x[0] + y[0], x[1] + y[1], x[2] + y[2]) for name, x, y in together}

@@ -72,8 +72,8 @@ class PurchaseQuery(CursorQuery):
 class PurchasedItemOut(serializers.Serializer[Any]):
     """What one customer has bought of one product, after refunds."""
 
-    product = serializers.CharField(source="slug")
-    name = serializers.CharField(source="title")
+    product = serializers.SerializerMethodField()
+    name = serializers.SerializerMethodField()
     currency = serializers.SerializerMethodField()
     quantity = serializers.IntegerField()
     refunded_quantity = serializers.IntegerField()
@@ -83,6 +83,14 @@ class PurchasedItemOut(serializers.Serializer[Any]):
     average_price = serializers.SerializerMethodField()
     first_purchase = serializers.DateTimeField()
     last_purchase = serializers.DateTimeField()
+
+    def get_product(self, row: dict[str, Any]) -> str:
+        slug: str = self.context["names"][row["product_id"]][0]
+        return slug
+
+    def get_name(self, row: dict[str, Any]) -> str:
+        name: str = self.context["names"][row["product_id"]][1]
+        return name
 
     def get_currency(self, row: dict[str, Any]) -> str:
         return "USD"

@@ -1,7 +1,7 @@
 """The life of an order: placed, paid, cancelled, expired, refunded, fulfilled.
 
-All but `order_create` take an order that the caller has locked (`locks.order`), in the caller's
-transaction: what happens to the order and to its payment commits together.
+All but those of new orders take an order that the caller has locked (`locks.order`), in the
+caller's transaction: what happens to the order and to its payment commits together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,10 +21,10 @@ from shop.catalogue.selectors import PricedProduct, priced_products
 from shop.flash_sales import services as flash_sales
 from shop.inventory import services as inventory
 from shop.inventory.services import Units
-from shop.orders import locks, rules
+from shop.orders import locks, rules, selectors
 from shop.orders.errors import PriceChanged, TotalTooLarge, UnknownProducts
-from shop.orders.models import Order, OrderEvent, OrderLine
-from shop.orders.rules import MAX_TOTAL, Fulfilment, LineShare, Status
+from shop.orders.models import Order, OrderEvent, OrderLine, PastPurchases
+from shop.orders.rules import MAX_TOTAL, Fulfilment, LineShare, Status, Sums
 
 CURRENCY: Final = "USD"
 
@@ -37,49 +37,50 @@ class Demand:
     quantity: int
 
 
-def order_create(
-    *,
-    number: str,
-    user_id: int,
-    quantities: Mapping[str, int],
-    expected_total: int | None,
-    hold_seconds: int,
-) -> Order:
-    """Write an order and its lines at today's prices; takes no stock yet.
+def baskets_price(
+    baskets: Sequence[tuple[Mapping[str, int], int | None]],
+) -> list[list[Demand]]:
+    """Each basket's `{slug: quantity}` at today's prices, beside the total that its buyer expects.
 
     Raises UnknownProducts, PriceChanged, TotalTooLarge.
     """
-    products = priced_products(quantities, member=True)
+    products = priced_products({slug for wanted, _ in baskets for slug in wanted}, member=True)
+    return [_priced(products, *basket) for basket in baskets]
+
+
+def _priced(
+    products: Mapping[str, PricedProduct], quantities: Mapping[str, int], expected: int | None
+) -> list[Demand]:
     if unknown := [slug for slug in quantities if slug not in products]:
         raise UnknownProducts(unknown)
     demands = [Demand(products[slug], count) for slug, count in quantities.items()]
     total = _total(demands)
-    if expected_total is not None and expected_total != total:
-        raise PriceChanged(expected_total, total, CURRENCY)
-    return _insert(number, user_id, demands, hold_seconds)
+    if expected is not None and expected != total:
+        raise PriceChanged(expected, total, CURRENCY)
+    return demands
 
 
 @dataclass(frozen=True, slots=True)
-class RunOrder:
-    """One customer's order of a flash run's product."""
+class NewOrder:
+    """What one customer orders; of a flash run, its product."""
 
     number: str
     user_id: int
-    quantity: int
+    demands: Sequence[Demand]
 
 
-def orders_create_for_run(
+def orders_create(
     *,
-    run_id: int,
-    product: PricedProduct,
-    wanted: Sequence[RunOrder],
+    wanted: Sequence[NewOrder],
     now: datetime,
     hold_seconds: int,
     paid: bool,
+    run_id: int | None = None,
 ) -> list[Order]:
-    """Write orders of a flash run, with their lines and history, in one statement a table.
+    """Write orders with their lines and history, in one statement a table; takes no stock yet.
 
     `paid` ones are paid in this transaction: they are written as `order_mark_paid` leaves them.
+    Raises TotalTooLarge.
     """
     expires_at, paid_at = now + timedelta(seconds=hold_seconds), now if paid else None
     status = Status.PAID if paid else Status.PENDING
@@ -90,7 +91,7 @@ def orders_create_for_run(
             run_id=run_id,
             status=status,
             currency=CURRENCY,
-            total=_total([Demand(product, one.quantity)]),
+            total=_total(one.demands),
             placed_at=now,
             expires_at=expires_at,
             paid_at=paid_at,
@@ -98,7 +99,7 @@ def orders_create_for_run(
         for one in wanted
     ]
     _insert_orders(orders)
-    _insert_run_lines(orders, product, [one.quantity for one in wanted])
+    _insert_lines(orders, [one.demands for one in wanted])
     history = [("", Status.PENDING), (Status.PENDING, Status.PAID)][: 2 if paid else 1]
     rows.insert(
         OrderEvent,
@@ -115,25 +116,29 @@ _ORDER: Final = (
 
 
 def _insert_orders(orders: Sequence[Order]) -> None:
-    rows.insert(Order, _ORDER, [[getattr(order, name) for name in _ORDER] for order in orders])
-    keys = rows.keys_by(Order, "number", [order.number for order in orders])
+    values = [[getattr(order, name) for name in _ORDER] for order in orders]
+    keys = rows.insert_keyed(Order, _ORDER, values, by="number")
     for order in orders:
         order.pk, order._state.adding = keys[order.number], False
 
 
-def _insert_run_lines(
-    orders: Sequence[Order], product: PricedProduct, quantities: Sequence[int]
-) -> None:
-    columns = (
-        *("order_id", "product_id", "user_id", "sku", "name", "unit_price", "quantity", "total"),
-        *("refunded", "refunded_quantity", "restocked_quantity", "purchased_at"),
-    )
-    same = (product.sku, product.name, product.price)
+_LINE: Final = (
+    *("order_id", "product_id", "user_id", "sku", "name", "unit_price", "quantity", "total"),
+    *("refunded", "refunded_quantity", "restocked_quantity", "purchased_at"),
+)
+
+
+def _insert_lines(orders: Sequence[Order], baskets: Sequence[Sequence[Demand]]) -> None:
     lines = [
-        (order.pk, product.id, order.user_id, *same, quantity, order.total, 0, 0, 0, order.paid_at)
-        for order, quantity in zip(orders, quantities, strict=True)
+        (
+            *(order.pk, one.product.id, order.user_id, one.product.sku, one.product.name),
+            *(one.product.price, one.quantity, one.product.price * one.quantity),
+            *(0, 0, 0, order.paid_at),
+        )
+        for order, demands in zip(orders, baskets, strict=True)
+        for one in demands
     ]
-    rows.insert(OrderLine, columns, lines)
+    rows.insert(OrderLine, _LINE, lines)
 
 
 def total_of(demand: Demand) -> int:
@@ -148,50 +153,17 @@ def _total(demands: Sequence[Demand]) -> int:
     return total
 
 
-def _insert(
-    number: str,
-    user_id: int,
-    demands: Sequence[Demand],
-    hold_seconds: int,
-) -> Order:
-    now = clock.now()
-    order = Order.objects.create(
-        number=number,
-        user_id=user_id,
-        currency=CURRENCY,
-        total=_total(demands),
-        placed_at=now,
-        expires_at=now + timedelta(seconds=hold_seconds),
-    )
-    _insert_lines(order, demands)
-    OrderEvent.objects.create(order=order, field="status", new=Status.PENDING)
-    return order
-
-
-def _insert_lines(order: Order, demands: Sequence[Demand]) -> None:
-    OrderLine.objects.bulk_create(
-        OrderLine(
-            order=order,
-            product_id=demand.product.id,
-            user_id=order.user_id,
-            sku=demand.product.sku,
-            name=demand.product.name,
-            unit_price=demand.product.price,
-            quantity=demand.quantity,
-            total=demand.product.price * demand.quantity,
-        )
-        for demand in demands
-    )
-
-
-def order_hold_stock(order: Order) -> None:
-    """Take the order's units: the last step of placing, so that hot rows are locked briefly.
+def orders_take_stock(orders: Sequence[Order], *, paid: bool) -> None:
+    """Take new orders' units, to hold or to sell: late, so that hot rows are locked briefly.
 
     Raises OutOfStock.
     """
-    lines = list(order.lines.all())
-    inventory.stock_take(wanted={line.product_id: line.quantity for line in lines})
-    inventory.holds_create(Units(line.product_id, line.pk, line.quantity) for line in lines)
+    lines = OrderLine.objects.filter(order__in=orders).order_by("pk")
+    units = [Units(*line) for line in lines.values_list("product_id", "pk", "quantity")]
+    if paid:
+        inventory.units_sell(units)
+    else:
+        inventory.units_hold(units)
 
 
 def order_mark_paid(order: Order, *, reason: str = "") -> None:
@@ -264,6 +236,7 @@ def order_refund(
     reason: str,
 ) -> None:
     """Write down money given back, line by line, and put the units back where asked."""
+    past_void(order)
     refunded = order.refunded + sum(share.amount for share in shares)
     _move(
         order,
@@ -324,3 +297,22 @@ def _record(
     OrderEvent.objects.create(
         order=order, field=field, old=old, new=new, actor_id=actor_id, reason=reason[:200]
     )
+
+
+def past_void(order: Order) -> None:
+    """Something of an order or its payments changes: once paid, it may be part of a summed past.
+
+    Before stock and money are locked; what is summed is not looked at until it is counted again.
+    """
+    if order.paid_at is not None:
+        locks.past(order.user_id)
+        PastPurchases.objects.filter(pk=order.user_id).update(until=None)
+
+
+def past_write(past: PastPurchases, *, until: datetime, methods: Mapping[str, Sums]) -> None:
+    """Sum up what the customer of this locked row has bought, beside how it was paid."""
+    lines = selectors.lines_bought(past.user_id, until=until)
+    past.products = {pk: one.as_json() for pk, one in selectors.products_bought(lines).items()}
+    past.months = selectors.months_bought(lines)
+    past.until, past.methods = until, dict(methods)
+    past.save()

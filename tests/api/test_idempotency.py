@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from common.cleanup import BATCH
 from common.idempotency.models import IdempotencyRecord
 from common.idempotency.services import forget_expired
-from payments.checkout.services import orders as checkout
+from payments.checkout.services import placing as checkout
 from payments.intake.models import Payment, Refund
 from shop.orders.models import Order
 from tests.factories.orders import (
@@ -140,7 +140,7 @@ def test_after_a_500_before_the_commit_the_key_is_free(
 ) -> None:
     api.raise_request_exception = False
     with monkeypatch.context() as patch:
-        patch.setattr(checkout.orders, "order_hold_stock", lambda _: 1 / 0)
+        patch.setattr(checkout.orders, "orders_take_stock", lambda *_, **__: 1 / 0)
         assert order(api).status_code == 500
     assert not Order.objects.exists()
     assert not IdempotencyRecord.objects.exists()
@@ -184,9 +184,9 @@ def test_a_claim_that_was_taken_over_makes_no_second_object(
 ) -> None:
     real = checkout._place
 
-    def overtaken(**kwargs: Any) -> Any:
+    def overtaken(wishes: Any) -> Any:
         IdempotencyRecord.objects.update(claim="another")
-        return real(**kwargs)
+        return real(wishes)
 
     monkeypatch.setattr(checkout, "_place", overtaken)
     answer = order(api)

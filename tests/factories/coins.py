@@ -22,6 +22,7 @@ from payments.intake.services import Capture
 from payments.market import selectors as market
 from payments.market.services import Rate
 from shop.orders import services as orders
+from shop.orders.services import NewOrder
 from tests.factories.chain import ETHER, Node, Person, in_process
 from tests.factories.shop import ProductFactory
 from tests.factories.users import UserFactory
@@ -52,12 +53,10 @@ def invoiced(cents: int = 2000, *, token: str = "ETH", rate: str = "2345.67") ->
     terms = Terms(rate_of(token, rate), BUYER)
     with transaction.atomic():
         product = ProductFactory(stock=5, list_price=cents)
-        order = orders.order_create(
-            number=ids.order_number(),
-            user_id=UserFactory().pk,
-            quantities={product.slug: 1},
-            expected_total=None,
-            hold_seconds=900,
+        [demands] = orders.baskets_price([({product.slug: 1}, None)])
+        wanted = NewOrder(ids.order_number(), UserFactory().pk, demands)
+        [order] = orders.orders_create(
+            wanted=[wanted], now=clock.now(), hold_seconds=900, paid=False
         )
         payment = machine.payment_open(
             user_id=order.user_id,
@@ -68,7 +67,7 @@ def invoiced(cents: int = 2000, *, token: str = "ETH", rate: str = "2345.67") ->
             order=order,
             terms=terms,
         )
-        orders.order_hold_stock(order)
+        orders.orders_take_stock([order], paid=False)
     return payment
 
 

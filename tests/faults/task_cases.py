@@ -36,7 +36,7 @@ from payments.statistics.models import MethodDay, MethodHour
 from payments.stripe import gateway
 from payments.stripe import services as stripe_services
 from payments.stripe.models import StripeIntent, StripeRefund, WebhookEvent
-from shop.models import FlashRun, Order, SalesDay, SalesHour, Stock
+from shop.models import FlashRun, Order, PastPurchases, SalesDay, SalesHour, Stock
 from tests.factories.events import stored_event
 from tests.factories.flash import daily, live_run
 from tests.factories.users import UserFactory
@@ -295,6 +295,21 @@ def count_sales(sandbox: Any) -> Case:
     return Case(state)
 
 
+def count_histories(sandbox: Any) -> Case:
+    """A customer whose past was summed, and who gets money back."""
+    placed = paid()
+    checkout.history_count(user_id=placed.order.user_id)
+    refund = ask_refund(placed)
+    machine.refund_settle(refund_id=refund.pk, succeeded=True)
+
+    def state() -> list[Any]:
+        # The moment until which it is summed is another each time.
+        found = PastPurchases.objects.filter(user_id=placed.order.user_id, until__isnull=False)
+        return list(found.values_list("products", "months", "methods"))
+
+    return Case(state)
+
+
 def count_methods(sandbox: Any) -> Case:
     """Orders that are paid, one of them with money given back, and none counted yet."""
     refund = ask_refund(paid())
@@ -371,6 +386,7 @@ CASES: dict[str, Prepare] = {
     "common.outbox.sweep": sweep,
     "config.check_invariants": check_invariants,
     "config.pulse": pulse,
+    "payments.checkout.count_histories": count_histories,
     "payments.checkout.expire_overdue": expire_overdue,
     "payments.exchange.reconcile": coin_cases.reconcile,
     "payments.exchange.settle_batch": coin_cases.settle_batch,

@@ -9,8 +9,9 @@ from typing import Any
 from django.db import connection, connections, transaction
 from rest_framework.test import APIClient
 
+from common.together import Together
 from payments.checkout import services as checkout
-from payments.checkout.services import Placed
+from payments.checkout.services import Placed, placing
 from payments.intake import locks as intake_locks
 from payments.intake import services as machine
 from payments.intake.locks import Locked
@@ -98,10 +99,16 @@ def remove_payment_lock(monkeypatch: Any) -> None:
     )
 
 
+def each_order_alone(monkeypatch: Any) -> None:
+    """No two in one transaction: as if each came to a process of its own."""
+    monkeypatch.setattr(placing, "_group", lambda wish: Together(placing._carry_out))
+
+
 def read_before_the_write(monkeypatch: Any) -> None:
     """Units are taken on the word of what was read a moment ago: the guard of all stock."""
+    each_order_alone(monkeypatch)
 
-    def take(product_id: int, quantity: int) -> bool:
+    def take(product_id: int, quantity: int, *, sold: bool = False) -> bool:
         row = Stock.objects.get(pk=product_id)
         if row.available < quantity:
             return False

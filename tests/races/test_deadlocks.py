@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,15 +13,14 @@ from django.db import OperationalError, connection, connections, transaction
 from common import db
 from common.idempotency.models import IdempotencyRecord
 from config import invariants
-from payments.checkout.services import orders as checkout
+from payments.checkout.services import placing as checkout
 from shop.inventory import services as inventory
 from shop.inventory.models import Stock
-from shop.inventory.services import Units
-from shop.models import Order, Product
+from shop.models import Order, OrderLine, Product, StockHold
 from shop.orders import services as orders
 from tests.factories.shop import ProductFactory
 from tests.factories.users import UserFactory
-from tests.races.parallel import buyers, in_parallel, post_order
+from tests.races.parallel import buyers, each_order_alone, in_parallel, post_order
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_stripe")]
 
@@ -43,8 +42,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return numbers
 
 
-def crossing() -> Counter[int]:
+def crossing(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
     """Orders of (a, b) meet orders of (b, a), again and again: the statuses answered."""
+    each_order_alone(monkeypatch)
     a, b = ProductFactory(stock=1000).slug, ProductFactory(stock=1000).slug
     clients = buyers(2 * PAIRS)
 
@@ -56,12 +56,11 @@ def crossing() -> Counter[int]:
     return Counter(status for statuses in answers for status in statuses)
 
 
-def _hold_in_given_order(order: Order) -> None:
-    lines = list(order.lines.order_by("pk"))
-    for line in lines:
+def _hold_in_given_order(made: Sequence[Order], *, paid: bool) -> None:
+    for line in OrderLine.objects.filter(order__in=made).order_by("pk"):
         assert inventory._take(line.product_id, line.quantity)
         time.sleep(0.02)
-    inventory.holds_create(Units(line.product_id, line.pk, line.quantity) for line in lines)
+        StockHold.objects.create(stock_id=line.product_id, order_line=line, quantity=line.quantity)
 
 
 @pytest.mark.proof(
@@ -70,8 +69,10 @@ def _hold_in_given_order(order: Order) -> None:
     control="test_control_without_order_and_retry_deadlocks_reach_the_buyer",
     runs=20,
 )
-def test_orders_of_two_products_in_opposite_order_all_succeed(seen: list[int]) -> None:
-    assert crossing() == {201: 2 * PAIRS * ROUNDS}
+def test_orders_of_two_products_in_opposite_order_all_succeed(
+    seen: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert crossing(monkeypatch) == {201: 2 * PAIRS * ROUNDS}
     assert seen == []
     assert invariants.breaches() == []
 
@@ -85,8 +86,8 @@ def test_orders_of_two_products_in_opposite_order_all_succeed(seen: list[int]) -
 def test_deadlocks_are_run_again_until_they_succeed(
     seen: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orders, "order_hold_stock", _hold_in_given_order)
-    statuses = crossing()
+    monkeypatch.setattr(orders, "orders_take_stock", _hold_in_given_order)
+    statuses = crossing(monkeypatch)
     assert 1213 in seen
     # Five attempts may not be enough where every order deadlocks; then 503, and nothing stored.
     assert set(statuses) <= {201, 503}
@@ -97,9 +98,9 @@ def test_deadlocks_are_run_again_until_they_succeed(
 def test_control_without_order_and_retry_deadlocks_reach_the_buyer(
     seen: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orders, "order_hold_stock", _hold_in_given_order)
+    monkeypatch.setattr(orders, "orders_take_stock", _hold_in_given_order)
     monkeypatch.setattr(db, "ATTEMPTS", 1)
-    statuses = crossing()
+    statuses = crossing(monkeypatch)
     assert 1213 in seen
     assert statuses[503] > 0
     assert invariants.breaches() == []
@@ -182,15 +183,15 @@ def test_control_run_again_without_a_rollback_the_first_attempt_stays(
     """1205 undoes one statement only: what the first attempt wrote before it is still there."""
     place = checkout._place.__wrapped__  # type: ignore[attr-defined]
 
-    def without_rollback(**kwargs: Any) -> Any:
+    def without_rollback(wishes: Any) -> Any:
         with transaction.atomic():
             try:
-                return place(**kwargs)
+                return place(wishes)
             except OperationalError:
                 # What Django forbids, MySQL lets pass.
                 transaction.set_rollback(False)
                 db._pause(0)
-                return place(**kwargs)
+                return place(wishes)
 
     monkeypatch.setattr(checkout, "_place", without_rollback)
     assert place_while_held(monkeypatch) == 2

@@ -10,12 +10,25 @@ from shop.inventory import services as inventory
 from shop.inventory.models import Stock
 from shop.models import Order
 from tests.factories.shop import ProductFactory
-from tests.races.parallel import buyers, in_parallel, post_order, read_before_the_write
+from tests.races.parallel import (
+    buyers,
+    each_order_alone,
+    in_parallel,
+    post_order,
+    read_before_the_write,
+)
 from tests.sizes import sized
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_stripe")]
 
 BUYERS, UNITS = sized(50, 300), sized(20, 120)
+
+
+@pytest.fixture(params=["together", "apart"])
+def company(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders in groups, as in one process; or each alone, as if each had its own process."""
+    if request.param == "apart":
+        each_order_alone(monkeypatch)
 
 
 def rush(*, stock: int, quantities: list[int]) -> tuple[Counter[int], Stock]:
@@ -40,6 +53,7 @@ def rush(*, stock: int, quantities: list[int]) -> tuple[Counter[int], Stock]:
     control="test_control_a_read_before_the_write_sells_the_last_unit_often",
     runs=20,
 )
+@pytest.mark.usefixtures("company")
 def test_one_of_200_buyers_gets_the_last_unit() -> None:
     statuses, stock = rush(stock=1, quantities=[1] * 200)
     assert statuses == {201: 1, 409: 199}
@@ -54,6 +68,7 @@ def test_one_of_200_buyers_gets_the_last_unit() -> None:
     control="test_control_a_read_before_the_write_sells_the_last_unit_often",
     runs=20,
 )
+@pytest.mark.usefixtures("company")
 def test_few_units_meet_many_buyers_of_one_to_three() -> None:
     wanted = [1 + number % 3 for number in range(BUYERS)]
     statuses, stock = rush(stock=UNITS, quantities=wanted)
@@ -72,7 +87,7 @@ def test_control_a_read_before_the_write_sells_the_last_unit_often(
     assert any("live holds" in line for line in invariants.breaches())
 
 
-def _without_condition(product_id: int, quantity: int) -> bool:
+def _without_condition(product_id: int, quantity: int, *, sold: bool = False) -> bool:
     held = Stock.objects.get(pk=product_id).held + quantity
     return Stock.objects.filter(pk=product_id).update(held=held) == 1
 

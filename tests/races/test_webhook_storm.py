@@ -14,7 +14,7 @@ from django.test import Client
 
 from config import invariants
 from payments.checkout.services import Placed
-from payments.checkout.services import orders as checkout
+from payments.checkout.services import placing as checkout
 from payments.intake.models import Payment
 from payments.stripe import gateway
 from payments.stripe.models import WebhookEvent
@@ -181,12 +181,8 @@ def early_events(sandbox: Any, drain: Any) -> list[tuple[Any, ...]]:
     with transaction.atomic():
         placed = [
             checkout._place(
-                user_id=user.pk,
-                quantities={product.slug: 1},
-                method="stripe",
-                terms=None,
-                expected_total=None,
-            )
+                [checkout.Wish(user.pk, {product.slug: 1}, "stripe", None, None, "", None)]
+            )[0]
             for user in users
         ]
         for one in placed:

@@ -4,6 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from payments.checkout.selectors import history_differences
+from payments.checkout.services import histories_recount
 from payments.statistics import services as payments
 from shop.statistics import services as sales
 
@@ -17,9 +19,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
         if not check:
             days = max(sales.sales_recount(), payments.methods_recount())
-            self.stdout.write(f"{days} days counted")
+            histories = histories_recount()
+            self.stdout.write(f"{days} days and {histories} long histories counted")
             return
         differences = sales.sales_differences() + payments.methods_differences()
+        differences += history_differences()
         for line in differences:
             self.stderr.write(line)
         if differences:

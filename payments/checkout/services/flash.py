@@ -24,7 +24,8 @@ from common.idempotency import services as idempotency
 from common.idempotency.errors import KeyInUse
 from common.idempotency.services import Claim
 from common.together import Together
-from payments.checkout.services.orders import Placed, expire_all
+from payments.checkout.services.orders import expire_all
+from payments.checkout.services.placing import Placed
 from payments.intake import ports
 from payments.intake import services as intake
 from payments.intake.models import Payment
@@ -38,7 +39,7 @@ from shop.flash_sales.services import Chosen, Limit, OpenRun, UnitsTaken, Wanted
 from shop.flash_sales.waiting import services as waiting
 from shop.orders import services as orders
 from shop.orders.models import Order
-from shop.orders.services import Demand, RunOrder
+from shop.orders.services import Demand, NewOrder
 
 # Each further try finds the slots that a parallel call of the same user has just taken.
 TRIES: Final = 5
@@ -362,10 +363,14 @@ def _unrefused(
 def _write(
     run: FlashRun, entered: OpenRun, going: Sequence[Going], purses: Purses | None
 ) -> list[FlashPlaced]:
-    made = orders.orders_create_for_run(
+    product = flash_reads.priced(run)
+    demands = [[Demand(product, one.wish.quantity)] for one in going]
+    made = orders.orders_create(
         run_id=run.pk,
-        product=flash_reads.priced(run),
-        wanted=[RunOrder(one.number, one.wish.user_id, one.wish.quantity) for one in going],
+        wanted=[
+            NewOrder(one.number, one.wish.user_id, demand)
+            for one, demand in zip(going, demands, strict=True)
+        ],
         now=entered.now,
         hold_seconds=settings.FLASH_HOLD_SECONDS,
         paid=purses is not None,
@@ -376,8 +381,10 @@ def _write(
         paid=purses is not None,
     )
     return [
-        FlashPlaced(Placed(order, payment), run, list(one.chosen.numbers))
-        for one, order, payment in zip(going, made, _pay(made, going, purses), strict=True)
+        FlashPlaced(Placed(order, payment, demand), run, list(one.chosen.numbers))
+        for one, order, payment, demand in zip(
+            going, made, _pay(made, going, purses), demands, strict=True
+        )
     ]
 
 

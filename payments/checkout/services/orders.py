@@ -1,14 +1,11 @@
-"""Order and payment in one transaction."""
+"""An order and its payment: given up, or paid another way. Deposits, which have no order."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from django.conf import settings
 
-from common import clock, ids
+from common import clock
 from common.audit.services import record
 from common.db import transactional
 from common.errors import InvalidTransition
@@ -21,7 +18,6 @@ from payments.intake.errors import MethodUnavailable
 from payments.intake.models import Payment
 from payments.intake.rules import Method
 from payments.intake.rules import Status as PaymentStatus
-from shop.inventory.errors import OutOfStock
 from shop.orders import locks as order_locks
 from shop.orders import selectors as order_reads
 from shop.orders import services as orders
@@ -29,74 +25,6 @@ from shop.orders.models import Order
 from shop.orders.rules import Status
 
 SWEEP_LIMIT = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    order: Order
-    payment: Payment
-
-
-def order_place(
-    *,
-    user_id: int,
-    quantities: Mapping[str, int],
-    method: str,
-    expected_total: int | None = None,
-    token: str | None = None,
-    refund_address: str = "",
-) -> Placed:
-    """Place an order and open its payment, together or not at all.
-
-    On shortage the overdue holds of the short products are released first, in transactions of
-    their own: their buyers' time is over, whether or not the sweep has come by. Raises OutOfStock,
-    UnknownProducts, PriceChanged, MethodUnavailable, InsufficientFunds; for coins UnknownToken,
-    AddressRefused and RateUnavailable.
-    """
-    # Before anything is locked: somebody may have to be asked for a rate.
-    terms = ports.gateway(method).terms(token, refund_address)
-    place = partial(
-        _place,
-        user_id=user_id,
-        quantities=quantities,
-        method=method,
-        terms=terms,
-        expected_total=expected_total,
-    )
-    try:
-        placed = place()
-    except OutOfStock as shortage:
-        if not expire_all(order_reads.overdue_order_ids_holding(shortage.product_ids)):
-            raise
-        placed = place()
-    # The provider is slow and may be down: never under a lock, never a reason to lose the order.
-    ports.gateway(method).open(placed.payment.pk)
-    return placed
-
-
-@transactional
-def _place(
-    *,
-    user_id: int,
-    quantities: Mapping[str, int],
-    method: str,
-    terms: Any,
-    expected_total: int | None,
-) -> Placed:
-    number = ids.order_number()
-    bind(number, status=201)
-    order = orders.order_create(
-        number=number,
-        user_id=user_id,
-        quantities=quantities,
-        expected_total=expected_total,
-        hold_seconds=settings.ORDER_HOLD_SECONDS,
-    )
-    payment = _open_payment(order, method, terms)
-    orders.order_hold_stock(order)
-    # Last: the wallet is locked after stock.
-    ports.gateway(method).pay_at_once(payment)
-    return Placed(order, payment)
 
 
 def _open_payment(order: Order, method: str, terms: Any) -> Payment:

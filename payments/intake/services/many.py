@@ -101,8 +101,8 @@ def _payment(order: Order, method: str, status: Status) -> Payment:
 
 
 def _insert(payments: Sequence[Payment]) -> None:
-    rows.insert(Payment, _PAYMENT, [[getattr(p, name) for name in _PAYMENT] for p in payments])
-    keys = rows.keys_by(Payment, "uid", [payment.uid for payment in payments])
+    values = [[getattr(payment, name) for name in _PAYMENT] for payment in payments]
+    keys = rows.insert_keyed(Payment, _PAYMENT, values, by="uid")
     for payment in payments:
         payment.pk, payment._state.adding = keys[payment.uid], False
 

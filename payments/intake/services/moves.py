@@ -7,6 +7,7 @@ from common.outbox.services import enqueue
 from payments.intake import ports, rules
 from payments.intake.models import Payment, PaymentEvent
 from payments.intake.rules import NEWS, OPEN, Status
+from shop.orders import services as orders
 
 
 def move(payment: Payment, to: Status, *, actor_id: int | None = None, reason: str = "") -> None:
@@ -34,6 +35,8 @@ def record(
     actor_id: int | None = None,
 ) -> PaymentEvent:
     """Append an event; `once` is refused by its UNIQUE constraint the second time."""
+    if payment.order is not None:
+        orders.past_void(payment.order)
     return PaymentEvent.objects.create(
         payment=payment,
         kind=kind,
