@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import report, scenarios
+from benchmarks import measures, report, scenarios
 from benchmarks.load import Crowd, Scenario, Way, drive
 from benchmarks.shape import Shape, say, shape
 
@@ -57,8 +57,12 @@ def _tell(name: str, scenario: Scenario, results: Any, facts: Any, wrong: list[s
     report.keep(name, lines, {"about": facts, "wrong": wrong, "rounds": results})
 
 
+def _measured(name: str, what: Scenario | measures.Measure) -> list[str]:
+    return run(name, what) if isinstance(what, Scenario) else what()
+
+
 def main(words: Sequence[str]) -> int:
-    known = scenarios.all()
+    known: dict[str, Scenario | measures.Measure] = {**scenarios.all(), **measures.ALL}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -66,7 +70,7 @@ def main(words: Sequence[str]) -> int:
     names = parser.parse_args(words).names or list(known)
     if unknown := set(names) - set(known):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
-    wrong = [each for name in names for each in run(name, known[name])]
+    wrong = [each for name in names for each in _measured(name, known[name])]
     return 1 if wrong else 0
 
 
