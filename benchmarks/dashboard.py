@@ -78,13 +78,13 @@ FILL = (
     " IF(fate IN ('cancelled', 'expired'), NULL, at) FROM bench",
     "INSERT INTO payments_payment (id, uid, order_id, user_id, method, status, reason, currency,"
     " amount, captured, refund_pending, refunded, created_at, expires_at)"
-    " SELECT n, MD5(n), n, {user}, method,"
+    " SELECT n, LEFT(SHA2(n, 256), 32), n, {user}, method,"
     " IF(fate IN ('cancelled', 'expired'), 'expired', 'succeeded'), '', 'USD', 2 * price,"
     " IF(fate IN ('cancelled', 'expired'), 0, 2 * price), 0,"
     " IF(fate = 'partially_refunded', price, 0), at, at + INTERVAL 15 MINUTE FROM bench",
     "INSERT INTO payments_refund (uid, payment_id, status, currency, amount, restock, source,"
     " destination, to_address, reason, failure, created_at, decided_at)"
-    " SELECT MD5(n), n, 'succeeded', 'USD', price, 0, 'sale', 'original', '', '', '', at, at"
+    " SELECT LEFT(SHA2(n, 256), 32), n, 'succeeded', 'USD', price, 0, 'sale', 'original', '', '', '', at, at"
     " FROM bench WHERE fate = 'partially_refunded'",
     "INSERT INTO shop_flashpurchase (run_id, order_id, user_id, quantity, state, paid_at, position)"
     " SELECT {run}, n, {user}, 1, 'paid', UTC_TIMESTAMP(6) - INTERVAL 100000 - n SECOND, n"

@@ -102,7 +102,9 @@ def _unapplied(currency: str) -> int:
     pending = Refund.objects.filter(
         currency=currency, status=RefundStatus.PENDING, source=Source.UNAPPLIED
     ).exclude(payment__in=review)
-    return _total(review, "captured") - _total(review, "refunded") + _total(pending)
+    lost = _disputes(currency, DisputeStatus.LOST).filter(payment__in=review)
+    there = _total(review, "captured") - _total(review, "refunded") - _total(lost)
+    return there + _total(pending)
 
 
 def _disputes(currency: str, *statuses: DisputeStatus) -> QuerySet[Dispute]:

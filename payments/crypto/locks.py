@@ -1,6 +1,7 @@
 """The only place that locks invoices' credits, the scan and the hot account."""
 
-from payments.crypto.models import CoinRefund, Credit, HotAccount, Invoice, Scan
+from payments.crypto.models import CoinRefund, Credit, CreditShare, HotAccount, Invoice, Scan
+from payments.intake.rules import RefundStatus
 
 
 def invoice(payment_id: int) -> Invoice:
@@ -16,6 +17,21 @@ def credits(invoice_id: int) -> list[Credit]:
     """After the payment's lock: a scan that finds a reorg changes them without that lock."""
     found = Credit.objects.select_for_update().filter(invoice_id=invoice_id)
     return list(found.order_by("pk"))
+
+
+def unsent_shares(credit_id: int) -> list[CreditShare]:
+    """What refunds would take of a credit that have sent nothing; under the payment's lock.
+
+    Whoever signs one locks its refund's coins first, and finds it ended.
+    """
+    found = CreditShare.objects.select_related("refund").filter(
+        credit_id=credit_id, refund__status=RefundStatus.PENDING
+    )
+    return [
+        share
+        for share in found.order_by("pk")
+        if all(coins.nonce is None for coins in coin_refunds(share.refund_id))
+    ]
 
 
 def scan(chain_id: int) -> Scan:

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 
 from payments.intake import ports
 from payments.intake.models import Payment, Refund, RefundLine
-from payments.intake.rules import OPEN, UNUSED, RefundStatus, Status
+from payments.intake.rules import OPEN, UNUSED, DisputeStatus, RefundStatus, Source, Status
 from shop.orders import selectors as orders
 from shop.orders.rules import BOUGHT, LineLeft
 
@@ -37,6 +37,31 @@ def payment_by_uid(uid: str) -> Payment:
 
 def payment(pk: int) -> Payment:
     return Payment.objects.select_related("order", "user").get(pk=pk)
+
+
+def withheld(payment: Payment) -> int:
+    """What was captured and the provider, or the chain, has taken back, for now or for good."""
+    return _total(payment.disputes.exclude(status=DisputeStatus.WON))
+
+
+def lost(payment: Payment) -> int:
+    """What was taken back for good."""
+    return _total(payment.disputes.filter(status=DisputeStatus.LOST))
+
+
+def sent_back(payment: Payment) -> int:
+    """Of money that had bought nothing: what has gone back, or is on its way."""
+    found = payment.refunds.filter(source=Source.UNAPPLIED)
+    return _total(found.exclude(status=RefundStatus.FAILED))
+
+
+def forgiven(payment: Payment) -> int:
+    """What was missing when the payment was taken all the same."""
+    return _total(payment.events.filter(kind="forgiven"))
+
+
+def _total(rows: QuerySet[Any]) -> int:
+    return rows.aggregate(n=Sum("amount"))["n"] or 0
 
 
 def reviews() -> list[tuple[str, int]]:

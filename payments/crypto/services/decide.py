@@ -16,12 +16,12 @@ from common.db import transactional
 from common.money import DECIMALS, allocate
 from payments.chain.rules import amounts
 from payments.crypto import locks, rules, selectors
-from payments.crypto.models import Credit, Invoice
+from payments.crypto.models import CoinRefund, Credit, Invoice
 from payments.crypto.rules import Facts, Verdict
 from payments.intake import locks as intake_locks
 from payments.intake import services as machine
 from payments.intake.models import Payment
-from payments.intake.rules import GONE, OPEN, Reason, Status
+from payments.intake.rules import GONE, OPEN, Reason, Source, Status
 from payments.intake.services import Capture
 from payments.market.errors import RateUnavailable
 from payments.market.services import rate_for_checkout
@@ -54,11 +54,25 @@ class Case:
     def fresh(self, credits: Sequence[Credit]) -> list[Credit]:
         return [each for each in credits if each.counted_at is None and self.is_deep(each)]
 
+    def is_waiting(self) -> bool:
+        """For counted coins that the chain took back and may have again."""
+        return any(
+            each.value and each.lost_at is not None and self.now - each.lost_at < LOST
+            for each in self.credits
+        )
+
     def coming(self) -> bool:
+        """Of what came in time: who sends a little in each block would never be decided."""
         return any(
             each.active and each.counted_at is None and not self.is_deep(each)
             for each in self.right
+            if each.seen_at <= self.payment.expires_at
         )
+
+    def is_worth_a_cent(self) -> bool:
+        """What is there of the invoice's token: less keeps neither a payment open nor its stock."""
+        units = sum(each.amount for each in self.right if each.active)
+        return rules.share(units, of=self.invoice.amount, value=self.payment.amount) > 0
 
 
 def invoice_decide(*, payment_id: int) -> None:
@@ -108,7 +122,7 @@ def _decide(*, payment_id: int, rates: dict[str, Decimal]) -> None:
 
 
 def _show_processing(case: Case) -> None:
-    if case.payment.status == Status.AWAITING and any(each.active for each in case.right):
+    if case.payment.status == Status.AWAITING and case.is_worth_a_cent():
         machine.payment_mark_processing(payment_id=case.payment.pk)
         case.payment.refresh_from_db()
 
@@ -133,7 +147,7 @@ def _carry_out(case: Case) -> None:
 
 
 def _facts(case: Case, fresh: Sequence[Credit]) -> Facts:
-    counted = [each for each in case.right if each.counted_at is not None]
+    counted = [each for each in case.right if each.counted_at is not None and each.active]
     fresh_units = sum(each.amount for each in fresh)
     counted_units = sum(each.amount for each in counted)
     payment = case.payment
@@ -204,19 +218,15 @@ def _count(
 
 
 def _reorged(case: Case) -> bool:
-    """Money that was counted and that the chain took back: lost after a day, unless it returns."""
-    waiting = False
+    """Money that was counted and that the chain took back; True while it may come again."""
     for credit in case.credits:
-        if credit.counted_at is None or not credit.value:
-            continue
-        if credit.active:
+        if credit.active and credit.value:
             for reference in _taken_back(case, credit):
                 machine.dispute_close(reference=reference, won=True)
-        else:
-            waiting = True
+        elif credit.value:
             _take_back(case, credit, credit.lost_at or case.now)
     case.payment.refresh_from_db()
-    return waiting
+    return case.is_waiting()
 
 
 def _taken_back(case: Case, credit: Credit) -> list[str]:
@@ -235,13 +245,26 @@ def _take_back(case: Case, credit: Credit, lost_at: datetime) -> None:
         why=Reason.REORGED,
     )
     if case.now - lost_at >= LOST:
-        machine.dispute_close(reference=reference, won=False)
+        _lose(credit, reference)
+
+
+def _lose(credit: Credit, reference: str) -> None:
+    """For good: refunds that would have sent these coins end, and what else they had goes anew."""
+    shares = locks.unsent_shares(credit.pk)
+    unapplied = sum(s.value for s in shares if s.refund.source == Source.UNAPPLIED)
+    if not machine.dispute_close(reference=reference, won=False, unapplied=unapplied):
+        return
+    for share in shares:
+        CoinRefund.objects.filter(refund=share.refund_id).update(failed=True)
+        machine.refund_void(
+            refund_id=share.refund_id, failure="the chain took the coins back", lost=share.value
+        )
 
 
 def _give_up_vanished(case: Case) -> None:
     """A payment that was on its way and is on the chain no more fails when its time is over."""
     case.payment.refresh_from_db()
-    if case.payment.status != Status.PROCESSING or any(each.active for each in case.right):
+    if case.payment.status != Status.PROCESSING or case.is_worth_a_cent():
         return
     if case.now >= case.payment.expires_at + VANISHED:
         error = {"code": "reorged", "message": "The chain no longer has the transaction."}
@@ -252,11 +275,24 @@ def _close(case: Case) -> None:
     """Looked at again while something waits for a block, a rate, a deadline, or the buyer."""
     payment, invoice = case.payment, case.invoice
     payment.refresh_from_db()
-    uncounted = any(each.active and each.counted_at is None for each in case.credits)
-    taken = any(not each.active and each.counted_at for each in case.credits)
     waits = payment.status == Status.PROCESSING or (
         payment.status == Status.REVIEW and payment.reason in (Reason.UNDERPAID, Reason.REORGED)
     )
-    dust = payment.status not in {*OPEN, *GONE, Status.REVIEW} or case.now >= invoice.watched_until
-    invoice.open = bool((uncounted and not dust) or (taken and waits) or waits)
+    invoice.open = waits or case.is_waiting() or _is_undecided(case)
     invoice.save(update_fields=["open"])
+
+
+def _is_undecided(case: Case) -> bool:
+    """Coins are there that are not deep yet, or are worth something, or may be joined by more."""
+    left = [each for each in case.credits if each.active and each.counted_at is None]
+    may_grow = case.payment.status in {*OPEN, *GONE, Status.REVIEW}
+    if left and may_grow and case.now < case.invoice.watched_until:
+        return True
+    return any(not case.is_deep(each) or _is_worth_something(case, each) for each in left)
+
+
+def _is_worth_something(case: Case, credit: Credit) -> bool:
+    """A cent at least, or what nobody can say while there is no rate."""
+    if credit.token == case.invoice.token:
+        return _value(case, _facts(case, case.fresh(case.right))) > 0
+    return _worth(case, credit.token, credit.amount) != 0

@@ -30,7 +30,8 @@ def _left(invoice_id: int) -> list[Left]:
     gone = selectors.gone(invoice_id)
     return [
         Left(each.pk, each.token, each.amount, each.value or 0, *gone.get(each.pk, (0, 0)))
-        for each in sorted(counted, key=lambda each: (each.counted_at, each.pk))
+        # Those that the chain took back are the last to be taken: nobody has them to send.
+        for each in sorted(counted, key=lambda each: (each.active, each.counted_at, each.pk))
     ]
 
 

@@ -12,11 +12,10 @@ from payments.chain.rules import addresses, transactions, transfers
 from payments.chain.rules.answers import Transaction
 from payments.chain.rules.hexes import data, text
 from payments.chain.rules.transactions import Signed
-from payments.chain.rules.transfers import Transfer
 from payments.crypto import selectors
 from payments.crypto.models import Invoice, Submission
 from payments.crypto.rules import Seen
-from payments.crypto.services.watcher import credits_write, proofs, token_of
+from payments.crypto.services.watcher import credits_catch_up, proofs, token_of
 
 # For a transaction that the chain does not have yet.
 WAIT: Final = timedelta(hours=1)
@@ -86,10 +85,13 @@ def _seen(invoice: Invoice, found: Transaction) -> Seen:
         if not _would_pay(invoice, found):
             raise TransactionRefused(Reason.WRONG_RECIPIENT)
         return Seen.PENDING
-    mine = [each for each in proofs(found.hash) if each.to == invoice.address]
+    shown = proofs(found.hash)
+    if shown is None:
+        return Seen.PENDING
+    mine = [each for each in shown if each.to == invoice.address]
     if not any(token_of(each) for each in mine):
         raise TransactionRefused(Reason.WRONG_RECIPIENT)
-    _catch_up(mine)
+    credits_catch_up(mine)
     return Seen.INCLUDED
 
 
@@ -97,12 +99,6 @@ def _would_pay(invoice: Invoice, found: Transaction) -> bool:
     words = transfers.transfer_call(invoice.address, 0)[:36]
     known = {addresses.normal(each) for each in selectors.contracts()}
     return found.to == invoice.address or (found.to in known and found.data[:36] == words)
-
-
-def _catch_up(found: list[Transfer]) -> None:
-    """What lies in blocks that were read long ago, when nobody waited for it any more."""
-    scan = selectors.scan()
-    credits_write(each for each in found if scan is not None and each.block_number <= scan.number)
 
 
 @transactional

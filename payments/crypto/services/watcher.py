@@ -20,7 +20,7 @@ from payments.chain.errors import ChainError
 from payments.chain.rules import transfers
 from payments.chain.rules.amounts import MOST_STORED
 from payments.chain.rules.answers import Block
-from payments.chain.rules.transfers import Transfer
+from payments.chain.rules.transfers import NATIVE, Transfer
 from payments.crypto import locks, selectors
 from payments.crypto.models import Credit, Invoice, Scan, ScannedBlock
 from payments.crypto.rules import COIN
@@ -84,6 +84,8 @@ def _follow() -> None:
     if not addresses:
         _skip(scan, head)
         return
+    if _is_behind(scan, head):
+        return
     if not _is_on_chain(scan, head):
         scan = _walk_back(scan)
     for _ in range(MOST_AT_ONCE):
@@ -112,6 +114,12 @@ def _skip(scan: Scan, head: Block) -> None:
     """Nobody is waited for: the blocks up to now bring nothing."""
     unread = Scan.objects.filter(pk=scan.pk, hash=scan.hash, read_at__lt=Now() - IDLE)
     unread.update(number=head.number, hash=head.hash, read_at=Now())
+
+
+def _is_behind(scan: Scan, head: Block) -> bool:
+    """Another node than the last, of the same chain, that has not got its newest blocks yet."""
+    read = ScannedBlock.objects.filter(chain_id=scan.chain_id, number=head.number, hash=head.hash)
+    return head.number < scan.number and read.exists()
 
 
 def _is_on_chain(scan: Scan, head: Block) -> bool:
@@ -157,7 +165,11 @@ def _take_back(scan: Scan, fork: ScannedBlock) -> None:
 
 
 def _read(scan: Scan, last: int, addresses: Collection[str]) -> Read | None:
-    """Blocks after the scan; None where the chain has changed while they were read."""
+    """Blocks after the scan; None where the chain has changed while they were read.
+
+    Or where a node has a block and not yet what its transactions did: read as nothing, coins would
+    be lost.
+    """
     first = scan.number + 1
     found = gateway.blocks_paying(first, last, addresses)
     parents = [scan.hash, *(block.hash for block, _ in found)]
@@ -167,8 +179,9 @@ def _read(scan: Scan, last: int, addresses: Collection[str]) -> Read | None:
     names = dict.fromkeys(name for _, paying in found for name in paying)
     if found:
         names |= dict.fromkeys(_tokens_to(addresses, first, first + len(found) - 1))
-    proven = [each for name in names for each in proofs(name) if each.to in addresses]
-    if any(hashes.get(each.block_number) != each.block_hash for each in proven):
+    shown = [proofs(name) for name in names]
+    proven = [each for some in shown for each in some or () if each.to in addresses]
+    if None in shown or any(hashes.get(each.block_number) != each.block_hash for each in proven):
         return None
     return Read(tuple(block for block, _ in found), tuple(proven))
 
@@ -184,11 +197,11 @@ def _tokens_to(addresses: Collection[str], first: int, last: int) -> list[str]:
     return found
 
 
-def proofs(tx_hash: str) -> list[Transfer]:
-    """What a transaction that is in a block has moved; nothing where it is in none, or failed."""
+def proofs(tx_hash: str) -> list[Transfer] | None:
+    """What a transaction has moved, nothing where it failed; None where it is in no block yet."""
     transaction, receipt = gateway.inclusion(tx_hash)
     if transaction is None or receipt is None or transaction.block_hash is None:
-        return []
+        return None
     return list(transfers.proven(transaction, receipt))
 
 
@@ -210,13 +223,47 @@ def _write(scan: Scan, read: Read) -> bool:
 
 
 @transactional
+def credits_catch_up(found: Sequence[Transfer]) -> None:
+    """Of blocks that were read long ago, when nobody waited for what they bring any more.
+
+    Under the scan's lock: blocks that a reorg takes back meanwhile would stay credited.
+    """
+    if selectors.scan() is None:
+        return
+    locked = locks.scan(settings.CHAIN_ID)
+    blocks = ScannedBlock.objects.filter(chain_id=locked.chain_id)
+    kept = dict(blocks.values_list("number", "hash"))
+    oldest = min(kept, default=locked.number)
+    known = [each for each in found if each.block_number <= locked.number]
+    credits_write(
+        each
+        for each in known
+        if each.block_number < oldest or kept.get(each.block_number) == each.block_hash
+    )
+
+
 def credits_write(found: Iterable[Transfer]) -> None:
-    """Transfers that the chain proves, each once; one that came back counts again."""
+    """Transfers that the chain proves, each once; one that came back counts again.
+
+    Under the scan's lock.
+    """
     moved = [each for each in found if each.amount and token_of(each) is not None]
     owners = {each.address: each for each in selectors.watched({each.to for each in moved})}
     for each in moved:
-        if each.to in owners:
+        if each.to in owners and not _was_in_balance(owners[each.to].invoice_id, each):
             _credit(owners[each.to].invoice_id, each)
+
+
+def _was_in_balance(invoice_id: int, found: Transfer) -> bool:
+    """A transfer that was not seen when its block was read, and that a balance has shown since.
+
+    Without it, naming the transaction would credit the same coins a second time.
+    """
+    if found.token is not None:
+        return False
+    own = Credit.objects.filter(invoice_id=invoice_id, token=COIN)
+    shown = own.filter(ordinal__lt=NATIVE, active=True, block_number__gte=found.block_number)
+    return shown.exists() and not own.filter(tx_hash=found.tx_hash).exists()
 
 
 def _credit(invoice_id: int, found: Transfer) -> None:
@@ -277,17 +324,23 @@ def _credit_balances(scan: Scan, balances: Sequence[tuple[int, int]]) -> None:
     if locked.hash != scan.hash:
         return
     for invoice_id, balance in balances:
-        known = Credit.objects.filter(invoice_id=invoice_id, token=COIN)
+        known = list(Credit.objects.filter(invoice_id=invoice_id, token=COIN).order_by("pk"))
         missing = balance - sum(each.amount for each in known if each.active)
+        # What a reorg took back and has brought again is no other money.
+        for lost in (each for each in known if not each.active and each.ordinal < NATIVE):
+            if lost.amount <= missing:
+                _credit(invoice_id, _from_inside(scan, invoice_id, lost.ordinal, lost.amount))
+                missing -= lost.amount
         if missing > 0:
-            _credit(invoice_id, _from_inside(scan, invoice_id, known.count(), missing))
+            ordinal = NATIVE - 1 - len(known)
+            _credit(invoice_id, _from_inside(scan, invoice_id, ordinal, missing))
 
 
-def _from_inside(scan: Scan, invoice_id: int, known: int, amount: int) -> Transfer:
+def _from_inside(scan: Scan, invoice_id: int, ordinal: int, amount: int) -> Transfer:
     """Named after its invoice: whichever transaction brought it, nobody shows it."""
     return Transfer(
         tx_hash=f"0x{invoice_id:064x}",
-        ordinal=-2 - known,
+        ordinal=ordinal,
         token=None,
         sender="",
         to="",

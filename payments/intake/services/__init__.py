@@ -3,7 +3,12 @@
 from payments.intake.services.disputes import dispute_close, dispute_open
 from payments.intake.services.many import Opening, payments_from_wallet, payments_open
 from payments.intake.services.moves import move, payment_close, record
-from payments.intake.services.refunds import refund_record, refund_request, refund_settle
+from payments.intake.services.refunds import (
+    refund_record,
+    refund_request,
+    refund_settle,
+    refund_void,
+)
 from payments.intake.services.resolve import (
     payment_resolve,
     payment_return,
@@ -39,4 +44,5 @@ __all__ = [
     "refund_record",
     "refund_request",
     "refund_settle",
+    "refund_void",
 ]

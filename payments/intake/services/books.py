@@ -3,7 +3,7 @@
     capture           clearing (or the wallet it is paid from) → sales | wallet | unapplied
     use               unapplied → sales | wallet, once late money turns out to be of use
     refund            refunds | unapplied | wallet → clearing | wallet
-    dispute           clearing → disputed, then back, or to losses
+    dispute           clearing → disputed, then back, or to losses | unapplied
 
 References are made of what may happen only once, so that a task that runs twice moves money once.
 """
@@ -141,17 +141,27 @@ def book_dispute_won(dispute: Dispute) -> None:
     _move_dispute(dispute, "won", debit=clearing, credit=Kind.DISPUTED)
 
 
-def book_dispute_lost(dispute: Dispute) -> None:
-    """A sale's money is lost; a deposit's is taken back from the wallet as far as it is there."""
+def book_dispute_lost(dispute: Dispute, *, unapplied: int) -> None:
+    """A sale's money is lost; a deposit's is taken back from the wallet as far as it is there.
+
+    `unapplied` of it had bought nothing and would have gone back: nobody loses that.
+    """
+    if unapplied:
+        _move_dispute(
+            dispute, "unapplied", debit=Kind.UNAPPLIED, credit=Kind.DISPUTED, amount=unapplied
+        )
+    _release_dispute(dispute)
+    lost = dispute.amount - unapplied
+    if not lost:
+        return
     payment = dispute.payment
     if payment.order_id is not None:
-        _move_dispute(dispute, "lost", debit=Kind.LOSSES, credit=Kind.DISPUTED)
+        _move_dispute(dispute, "lost", debit=Kind.LOSSES, credit=Kind.DISPUTED, amount=lost)
         return
-    _release_dispute(dispute)
     books.debt_collect(
         reference=f"dispute-lost:{dispute.reference}",
         account=_wallet(payment, dispute.currency),
-        amount=dispute.amount,
+        amount=lost,
         credit=ledger.house(Kind.DISPUTED, dispute.currency),
         kind="dispute",
         about=_about(payment),
@@ -164,12 +174,14 @@ def _release_dispute(dispute: Dispute) -> None:
         books.hold_void(hold_id=held.pk)
 
 
-def _move_dispute(dispute: Dispute, step: str, *, debit: Kind, credit: Kind) -> None:
+def _move_dispute(
+    dispute: Dispute, step: str, *, debit: Kind, credit: Kind, amount: int | None = None
+) -> None:
     books.transfer_post(
         reference=f"dispute-{step}:{dispute.reference}",
         kind="dispute",
         entries=ledger.move(
-            dispute.amount,
+            dispute.amount if amount is None else amount,
             debit=ledger.house(debit, dispute.currency),
             credit=ledger.house(credit, dispute.currency),
         ),

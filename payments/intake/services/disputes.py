@@ -3,7 +3,7 @@
 from common import clock
 from common.audit.services import record as audit
 from common.db import transactional
-from payments.intake import locks
+from payments.intake import locks, selectors
 from payments.intake.models import Dispute, Payment
 from payments.intake.rules import WITHHELD, DisputeStatus, Reason, Status
 from payments.intake.services import books
@@ -43,8 +43,11 @@ def dispute_open(
 
 
 @transactional
-def dispute_close(*, reference: str, won: bool) -> bool:
-    """The outcome: the money is back, or lost for good; False the second time."""
+def dispute_close(*, reference: str, won: bool, unapplied: int = 0) -> bool:
+    """The outcome: the money is back, or lost for good; False the second time.
+
+    `unapplied`: what was lost of money that was on its way back, by refunds that the caller ends.
+    """
     dispute, found = locks.dispute(reference)
     if dispute.status != DisputeStatus.OPEN:
         return False
@@ -53,13 +56,30 @@ def dispute_close(*, reference: str, won: bool) -> bool:
     dispute.save(update_fields=["status", "decided_at"])
     _tell(dispute, f"dispute.{dispute.status}")
     record(found.payment, f"dispute_{dispute.status}", amount=dispute.amount)
-    if _waits(found.payment):
-        move(found.payment, Status.SUCCEEDED if won else Status.REVERSED)
+    payment = found.payment
+    if payment.status == Status.REVIEW and payment.reason not in WITHHELD:
+        # It has bought nothing yet, so nothing that was bought with it is lost.
+        unapplied = dispute.amount
     if won:
         books.book_dispute_won(dispute)
     else:
-        books.book_dispute_lost(dispute)
+        books.book_dispute_lost(dispute, unapplied=unapplied)
+    if _waits(payment):
+        whole = _has_its_money(payment, unapplied)
+        move(payment, Status.SUCCEEDED if whole else Status.REVERSED)
+    elif payment.status == Status.REVIEW and not _is_anything_left(payment):
+        move(payment, Status.REVERSED)
     return True
+
+
+def _has_its_money(payment: Payment, unapplied: int) -> bool:
+    """What was not taken back, and does not go back either, is what it needed."""
+    away = selectors.sent_back(payment) - unapplied + selectors.lost(payment)
+    return payment.captured - away >= payment.amount - selectors.forgiven(payment)
+
+
+def _is_anything_left(payment: Payment) -> bool:
+    return payment.captured - payment.refunded > selectors.lost(payment)
 
 
 def _waits(payment: Payment) -> bool:

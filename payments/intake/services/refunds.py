@@ -167,7 +167,8 @@ def refund_rest(
 
 
 def _left(payment: Payment) -> int:
-    return payment.captured - payment.refunded - payment.refund_pending
+    gone = payment.refunded + payment.refund_pending + selectors.withheld(payment)
+    return max(0, payment.captured - gone)
 
 
 def _check_fits(payment: Payment, wanted: int) -> None:
@@ -274,7 +275,10 @@ def refund_settle(*, refund_id: int, succeeded: bool, failure: str = "") -> bool
 
 def _must_end(refund: Refund) -> bool:
     """Too much for a payment that is done: no review waits for it, so the wallet takes it."""
-    return refund.source == Source.UNAPPLIED and refund.payment.status != Status.REVIEW
+    payment = refund.payment
+    there = payment.captured - payment.refunded - selectors.lost(payment)
+    done = refund.source == Source.UNAPPLIED and payment.status != Status.REVIEW
+    return done and there >= refund.amount
 
 
 def _decide(refund: Refund, status: RefundStatus) -> None:
@@ -290,11 +294,16 @@ def _settle(refund: Refund, found: Locked) -> None:
     payment.refunded += refund.amount
     payment.save(update_fields=["refund_pending", "refunded"])
     tell(record(payment, "refunded", amount=refund.amount, once=f"refund:{refund.uid}"))
-    if payment.refunded == payment.captured and payment.status != Status.REFUNDED:
+    if _is_all_back(payment) and rules.may_become(payment.status, Status.REFUNDED):
         move(payment, Status.REFUNDED)
         _let_expire(found.order)
     _refund_order(refund, found)
     books.book_refund(refund)
+
+
+def _is_all_back(payment: Payment) -> bool:
+    """All that was not lost before."""
+    return payment.refunded >= payment.captured - selectors.lost(payment)
 
 
 def _let_expire(order: Order | None) -> None:
@@ -313,6 +322,33 @@ def _refund_order(refund: Refund, found: Locked) -> None:
             actor_id=refund.actor_id,
             reason=refund.reason,
         )
+
+
+@transactional
+def refund_void(*, refund_id: int, failure: str, lost: int) -> bool:
+    """End a pending refund whose money was taken back: `lost` of it is gone for good.
+
+    The rest of what had bought nothing goes back anew. False where it is decided already.
+    """
+    refund, found = locks.refund(refund_id)
+    refund.payment = found.payment
+    if refund.status != RefundStatus.PENDING:
+        return False
+    _fail(refund, found, failure)
+    rest = refund.amount - lost
+    if rest and refund.source == Source.UNAPPLIED:
+        again = Refund(
+            payment=found.payment,
+            currency=refund.currency,
+            amount=rest,
+            source=refund.source,
+            destination=refund.destination,
+            to_address=refund.to_address,
+            reason=refund.reason,
+            actor_id=refund.actor_id,
+        )
+        _create(found, again, [])
+    return True
 
 
 def _fail(refund: Refund, found: Locked, failure: str) -> None:

@@ -4,7 +4,7 @@ from common.audit.services import record as audit
 from common.db import transactional
 from common.errors import InvalidTransition
 from common.idempotency.services import bind
-from payments.intake import locks
+from payments.intake import locks, selectors
 from payments.intake.errors import NotUsable
 from payments.intake.locks import Locked
 from payments.intake.models import Payment
@@ -92,8 +92,9 @@ def _check_open(payment: Payment, resolution: Resolution) -> None:
 
 def _accept(found: Locked, actor_id: int | None) -> None:
     payment = found.payment
-    # Part of it may have gone back already.
-    there = payment.captured - payment.refunded
+    # Part of it may have gone back already, or been taken back.
+    there = payment.captured - payment.refunded - selectors.withheld(payment)
+    there = max(0, there)
     if there == 0 or payment.reason == Reason.WRONG_TOKEN:
         raise NotUsable(payment.reason)
     if refusal := why_not_usable(found):
