@@ -5,7 +5,7 @@
 Each scenario starts servers of its own (a durable MySQL, Redis, granian with two processes,
 Stripe's sandbox), fills them, and asks each way in turn, in another order each round, so that a
 change of load meets all of them. Prints medians with their spread, and writes
-benchmarks/results/NAME-DATE.md and .json. Exit code 1 where anything is not exact; a target that is
+benchmarks/results/NAME-DATE.md and .json, and the picture docs/images/bench-NAME.svg. Exit code 1 where anything is not exact; a target that is
 missed is told, and no error.
 """
 
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import measures, report, scenarios
+from benchmarks import measures, plots, report, scenarios
 from benchmarks.load import Crowd, Scenario, Way, drive
 from benchmarks.shape import Shape, say, shape
 
@@ -55,6 +55,7 @@ def _tell(name: str, scenario: Scenario, results: Any, facts: Any, wrong: list[s
     lines = report.page(name, scenario.about, results, scenario.ratios, facts=facts, wrong=wrong)
     print("\n".join(lines), flush=True)
     report.keep(name, lines, {"about": facts, "wrong": wrong, "rounds": results})
+    plots.keep(name, results)
 
 
 def _measured(name: str, what: Scenario | measures.Measure) -> list[str]:

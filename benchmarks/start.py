@@ -22,7 +22,8 @@ PATIENCE: Final = 60
 CALLS: Final = 500
 GRANIAN: Final = "-m granian --host 127.0.0.1 --port {port} --workers 1 --blocking-threads 8"
 CELERY: Final = "-m celery --app=config"
-# Words for Python; what says that it works: a path that answers, or a line of its log.
+# Words for Python; what says that it works: a path that answers, a file, or a line of its log.
+SCHEDULE: Final = "beat-schedule"
 PROCESSES: Final = {
     "bare Django": (f"{GRANIAN} --interface wsgi benchmarks.shop.bare:application", "/"),
     "web": (f"{GRANIAN} --interface wsgi config.wsgi:application", "/livez"),
@@ -40,7 +41,7 @@ PROCESSES: Final = {
         "--loglevel=INFO",
         "ready.",
     ),
-    "beat": (f"{CELERY} beat --schedule={{folder}}/beat --pidfile= --loglevel=INFO", "Starting"),
+    "beat": (f"{CELERY} beat --schedule={{folder}}/{SCHEDULE} --pidfile=", SCHEDULE),
 }
 # What the shop's web process may take.
 MOST_SECONDS, MOST_MEGABYTES = 2.0, 120.0
@@ -74,30 +75,34 @@ def run() -> list[str]:
 def _started(served: Shape, name: str) -> Started:
     words, sign = PROCESSES[name]
     port, log = free_port(), served.folder / "started.log"
+    for kept in served.folder.glob(f"{SCHEDULE}*"):
+        kept.unlink()
     argv = [sys.executable, *words.format(port=port, folder=served.folder).split()]
     began = time.monotonic()
     with log.open("wb") as out:
         process = subprocess.Popen(argv, stdout=out, stderr=out)
     try:
-        works = _by_path(port, sign) if sign.startswith("/") else _by_log(log, sign)
-        seconds = _wait(works, began, log)
+        seconds = _wait(_sign(port, log, sign), began, log)
         spent, fresh = cpu(process.pid) / 1000, family_memory(process.pid)
         if sign.startswith("/"):
             for _ in range(CALLS):
                 answers(port, sign)
         return Started(
-            round(seconds, 2), round(spent, 2), round(fresh, 1), round(family_memory(process.pid), 1)
+            round(seconds, 2),
+            round(spent, 2),
+            round(fresh, 1),
+            round(family_memory(process.pid), 1),
         )
     finally:
         end(process)
 
 
-def _by_path(port: int, path: str) -> Callable[[], bool]:
-    return lambda: answers(port, path)
-
-
-def _by_log(log: Path, line: str) -> Callable[[], bool]:
-    return lambda: line in log.read_text(errors="replace")
+def _sign(port: int, log: Path, sign: str) -> Callable[[], bool]:
+    if sign.startswith("/"):
+        return lambda: answers(port, sign)
+    if sign == SCHEDULE:
+        return lambda: any(log.parent.glob(f"{SCHEDULE}*"))
+    return lambda: sign in log.read_text(errors="replace")
 
 
 def _wait(works: Callable[[], bool], began: float, log: Path) -> float:
