@@ -5,8 +5,8 @@
 Each scenario starts servers of its own (a durable MySQL, Redis, granian with two processes,
 Stripe's sandbox), fills them, and asks each way in turn, in another order each round, so that a
 change of load meets all of them. Prints medians with their spread, and writes
-benchmarks/results/NAME-DATE.md and .json, and the picture docs/images/bench-NAME.svg. Exit code 1 where anything is not exact; a target that is
-missed is told, and no error.
+benchmarks/results/NAME-DATE.md and .json, and the picture docs/images/bench-NAME.svg. Exit code 1
+where anything is not exact; a target that is missed is told, and no error.
 """
 
 import argparse
