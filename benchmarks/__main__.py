@@ -5,8 +5,8 @@
 Each scenario starts servers of its own (a durable MySQL, Redis, granian with two processes,
 Stripe's sandbox), fills them, and asks each way in turn, in another order each round, so that a
 change of load meets all of them. Prints medians with their spread, and writes
-benchmarks/results/NAME-DATE.md and .json. Exit code 1 where anything is not exact; a target that is
-missed is told, and no error.
+benchmarks/results/NAME-DATE.md and .json, and the picture docs/images/bench-NAME.svg. Exit code 1
+where anything is not exact; a target that is missed is told, and no error.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import report, scenarios
+from benchmarks import measures, plots, report, scenarios
 from benchmarks.load import Crowd, Scenario, Way, drive
 from benchmarks.shape import Shape, say, shape
 
@@ -55,10 +55,15 @@ def _tell(name: str, scenario: Scenario, results: Any, facts: Any, wrong: list[s
     lines = report.page(name, scenario.about, results, scenario.ratios, facts=facts, wrong=wrong)
     print("\n".join(lines), flush=True)
     report.keep(name, lines, {"about": facts, "wrong": wrong, "rounds": results})
+    plots.keep(name, results)
+
+
+def _measured(name: str, what: Scenario | measures.Measure) -> list[str]:
+    return run(name, what) if isinstance(what, Scenario) else what()
 
 
 def main(words: Sequence[str]) -> int:
-    known = scenarios.all()
+    known: dict[str, Scenario | measures.Measure] = {**scenarios.all(), **measures.ALL}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -66,7 +71,7 @@ def main(words: Sequence[str]) -> int:
     names = parser.parse_args(words).names or list(known)
     if unknown := set(names) - set(known):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
-    wrong = [each for name in names for each in run(name, known[name])]
+    wrong = [each for name in names for each in _measured(name, known[name])]
     return 1 if wrong else 0
 
 

@@ -84,7 +84,8 @@ FILL = (
     " IF(fate = 'partially_refunded', price, 0), at, at + INTERVAL 15 MINUTE FROM bench",
     "INSERT INTO payments_refund (uid, payment_id, status, currency, amount, restock, source,"
     " destination, to_address, reason, failure, created_at, decided_at)"
-    " SELECT LEFT(SHA2(n, 256), 32), n, 'succeeded', 'USD', price, 0, 'sale', 'original', '', '', '', at, at"
+    " SELECT LEFT(SHA2(n, 256), 32), n, 'succeeded', 'USD', price, 0, 'sale', 'original', '', '',"
+    " '', at, at"
     " FROM bench WHERE fate = 'partially_refunded'",
     "INSERT INTO shop_flashpurchase (run_id, order_id, user_id, quantity, state, paid_at, position)"
     " SELECT {run}, n, {user}, 1, 'paid', UTC_TIMESTAMP(6) - INTERVAL 100000 - n SECOND, n"

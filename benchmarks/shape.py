@@ -99,12 +99,22 @@ class Shape:
         subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, check=True)
 
     def start_web(self) -> None:
+        self.web = self._start_web("web", self.port)
+
+    def _start_web(self, name: str, port: int, **settings: str) -> subprocess.Popen[bytes]:
         words = (
             "-m granian --interface wsgi --host 127.0.0.1 --workers 2 --backpressure 128 "
-            f"--blocking-threads {WEB_THREADS} --port {self.port} config.wsgi:application"
+            f"--blocking-threads {WEB_THREADS} --port {port} config.wsgi:application"
         )
-        self.web = self.start("web", [sys.executable, *words.split()])
-        wait_for(self.port, self.folder / "web.log")
+        argv = [sys.executable, *words.split()]
+        web = self.start(name, argv, env=os.environ | settings)
+        wait_for(port, self.folder / f"{name}.log")
+        return web
+
+    def another_web(self, name: str, **settings: str) -> tuple[int, int]:
+        """Port and process of a second server of the same shop, with other settings."""
+        port = free_port()
+        return port, self._start_web(name, port, **settings).pid
 
     def start(self, name: str, argv: list[str], **more: Any) -> subprocess.Popen[bytes]:
         """A process that ends with the shape; its log is beside the data."""

@@ -59,17 +59,17 @@ def _webhooks(shape: Shape) -> Sequence[Way]:
         Way(
             name="webhook",
             once=True,
-            calls=lambda _: [[_webhook(next(numbers))] for _ in range(HOOKS)],
+            calls=lambda _: [[webhook(next(numbers))] for _ in range(HOOKS)],
         ),
         Way(
             name="webhook, known",
-            before=lambda: _webhook(next(numbers)),
+            before=lambda: webhook(next(numbers)),
             calls=lambda known: [[known]],
         ),
     ]
 
 
-def _webhook(number: int) -> str:
+def webhook(number: int) -> str:
     """An event of a payment that is not ours, signed: stored, and left to a worker."""
     from payments.sandbox.stripe.events import signature
 
