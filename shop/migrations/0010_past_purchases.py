@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0004_exchange_inventory'),
-        ('shop', '0008_dashboard_figures'),
+        ('shop', '0009_imports_carried_out'),
     ]
 
     operations = [
