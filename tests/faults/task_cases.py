@@ -297,15 +297,18 @@ def count_sales(sandbox: Any) -> Case:
 
 def count_histories(sandbox: Any) -> Case:
     """A customer whose past was summed, and who gets money back."""
-    placed = paid()
+    placed, yesterday = paid(), clock.now() - timedelta(days=1)
+    Order.objects.filter(pk=placed.order.pk).update(paid_at=yesterday)
+    placed.order.lines.update(purchased_at=yesterday)
     checkout.history_count(user_id=placed.order.user_id)
     refund = ask_refund(placed)
     machine.refund_settle(refund_id=refund.pk, succeeded=True)
 
     def state() -> list[Any]:
-        # The moment until which it is summed is another each time.
         found = PastPurchases.objects.filter(user_id=placed.order.user_id, until__isnull=False)
-        return list(found.values_list("products", "months", "methods"))
+        rows = found.values_list("products", "months", "methods")
+        # Without products and moments, which are others each time.
+        return [([row[:5] for row in products.values()], *sums) for products, *sums in rows]
 
     return Case(state)
 
