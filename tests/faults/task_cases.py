@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from celery import current_app
-from django.contrib.sessions.models import Session
 from django.core import mail
 from django.db import transaction
 from django.db.models import F
@@ -18,12 +17,9 @@ from accounts.ledger import services as ledger
 from accounts.ledger.models import Hold
 from accounts.ledger.rules import customer
 from accounts.ledger.selectors import balances_of
-from accounts.sessions.models import RefreshFamily
-from accounts.sessions.services import session_start
 from common import clock
 from common.audit.models import AuditBatch, AuditEntry
 from common.audit.services import record as audit
-from common.idempotency.models import IdempotencyRecord
 from common.outbox.models import OutboxMessage
 from config.metrics import rounds
 from payments.checkout import services as checkout
@@ -42,6 +38,7 @@ from tests.factories.flash import daily, live_run
 from tests.factories.users import UserFactory
 from tests.faults import coin_cases
 from tests.faults.cases import Case, Prepare
+from tests.faults.cleanup_task_cases import CLEANUP_CASES
 from tests.faults.coin_task_cases import COIN_CASES
 from tests.faults.sheet_task_cases import SHEET_CASES
 from tests.races.parallel import capture_of, order_of_one
@@ -215,40 +212,6 @@ def expire_holds(sandbox: Any) -> Case:
     return Case(lambda: (holds.get().status, balances_of(user.pk)))
 
 
-def forget_sessions(sandbox: Any) -> Case:
-    user = UserFactory()
-    session_start(user_id=user.pk)
-    RefreshFamily.objects.filter(user=user).update(expires_at=Now() - timedelta(days=30))
-    session_start(user_id=user.pk)
-    return Case(lambda: RefreshFamily.objects.filter(user=user).count())
-
-
-def forget_browsers(sandbox: Any) -> Case:
-    keys = [f"{UserFactory().pk:032}", f"{UserFactory().pk:032}"]
-    for key, left in zip(keys, (timedelta(hours=-1), timedelta(days=1)), strict=True):
-        Session.objects.create(session_key=key, session_data="", expire_date=clock.now() + left)
-    return Case(lambda: Session.objects.filter(session_key__in=keys).count())
-
-
-def forget_keys(sandbox: Any) -> Case:
-    user_id = UserFactory().pk
-    for name, age in (("old", timedelta(days=2)), ("new", timedelta(0))):
-        IdempotencyRecord.objects.create(
-            user_id=user_id, route="POST /", key_hash=name, body_hash="", claim=""
-        )
-        IdempotencyRecord.objects.filter(user_id=user_id, key_hash=name).update(
-            created_at=Now() - age
-        )
-    return Case(lambda: IdempotencyRecord.objects.filter(user_id=user_id).count())
-
-
-def forget_messages(sandbox: Any) -> Case:
-    tag = UserFactory().uid.hex
-    for done in (timedelta(days=30), timedelta(0)):
-        OutboxMessage.objects.create(task="none", request_id=tag, done_at=Now() - done)
-    return Case(lambda: OutboxMessage.objects.filter(request_id=tag).count())
-
-
 def seal(sandbox: Any) -> Case:
     """Each entry is in one batch, and no batch is empty."""
     target = f"test:{UserFactory().pk}"
@@ -376,16 +339,13 @@ def pulse(sandbox: Any) -> Case:
 
 
 CASES: dict[str, Prepare] = {
+    **CLEANUP_CASES,
     **COIN_CASES,
     **SHEET_CASES,
     "accounts.credentials.send_reset": send_reset,
     "accounts.credentials.send_verification": send_verification,
     "accounts.ledger.expire_holds": expire_holds,
-    "accounts.sessions.forget_browsers": forget_browsers,
-    "accounts.sessions.forget_expired": forget_sessions,
     "common.audit.seal": seal,
-    "common.idempotency.forget_expired": forget_keys,
-    "common.outbox.forget_done": forget_messages,
     "common.outbox.sweep": sweep,
     "config.check_invariants": check_invariants,
     "config.pulse": pulse,

@@ -128,8 +128,9 @@ def held() -> int:
     return int(Stock.objects.aggregate(Sum("held"))["held__sum"])
 
 
-# Which COMMIT of an order with a key, and what it leaves: keys and orders.
-CLAIM, ORDER = 1, 2
+# What commits the claim of a key, which is one statement, and the order; and what is left then:
+# keys and orders.
+CLAIM, ORDER = b"INSERT INTO `common_idempotencyrecord`", COMMIT
 LOST_COMMITS = [
     pytest.param(CLAIM, Kind.RESET, [], 0, id="claim-not-committed"),
     pytest.param(CLAIM, Kind.RESET_AFTER, ["running"], 0, id="claim-committed"),
@@ -143,11 +144,11 @@ LOST_COMMITS = [
     size="the claim's and the order's",
     control="test_control_without_a_key_the_retry_makes_a_second_order",
 )
-@pytest.mark.parametrize(("nth", "kind", "keys", "orders"), LOST_COMMITS)
+@pytest.mark.parametrize(("request_", "kind", "keys", "orders"), LOST_COMMITS)
 def test_a_commit_of_unknown_outcome_makes_one_order(
-    monkeypatch: pytest.MonkeyPatch, nth: int, kind: Kind, keys: list[str], orders: int
+    monkeypatch: pytest.MonkeyPatch, request_: bytes, kind: Kind, keys: list[str], orders: int
 ) -> None:
-    again, *left = left_by_an_order(monkeypatch, Fault(kind, request=COMMIT, nth=nth), **KEY)
+    again, *left = left_by_an_order(monkeypatch, Fault(kind, request=request_), **KEY)
     assert left == [keys, orders]
     IdempotencyRecord.objects.update(claimed_at=Now() - CLAIM_LAPSES - timedelta(seconds=1))
     placed, replayed = again(), again()
@@ -171,7 +172,7 @@ def test_control_without_a_key_the_retry_makes_a_second_order(
 def test_control_a_claim_that_has_not_lapsed_keeps_its_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    fault = Fault(Kind.RESET_AFTER, request=COMMIT, nth=CLAIM)
+    fault = Fault(Kind.RESET_AFTER, request=CLAIM)
     again, *_ = left_by_an_order(monkeypatch, fault, **KEY)
     refused = again()
     assert is_clean(refused)

@@ -6,6 +6,7 @@ COUNTED: Final = "a counted page: products and sales are counted in an index, wh
 FEW: Final = "sales and their schedules are hundreds"
 RUNS: Final = "all runs of a sale: one that is held daily has 365 a year"
 UNITS: Final = "units of a run, 100,000 at most, counted by state in an index alone"
+SUMMED: Final = "all that a customer has bought, once for each hundred lines more"
 OWN: Final = "sums of all that one customer has bought"
 ACTED: Final = "staff's page of what needs a hand: all products' stock, runs and changes of price"
 SWEPT: Final = "one look into an index for each run that ever was"
@@ -52,4 +53,6 @@ ALLOWED: Final = {
     ("shop.statistics.count", "shop_flashrun"): SWEPT,
     ("shop.statistics.count", "shop_flashunit"): UNITS,
     ("shop.imports.forget", "shop_productimport"): "hourly; staff's trial imports",
+    ("payments.checkout.count_histories", "shop_orderline"): SUMMED,
+    ("payments.checkout.count_histories", "payments_payment"): SUMMED,
 }
