@@ -2,8 +2,9 @@
 
 The production shape as plain processes (.ci/shape) on throw-away servers. First it measures what
 the machine sells in ten seconds, then it sells 30 % of that. Each minute one process is killed or
-exchanged, and figures are taken. At the end the invariants must hold, all that was
-paid be delivered, and memory, connections of MySQL and keys of Redis not have grown.
+exchanged, MySQL, both Redis and nginx among them, and figures are taken. At the end the invariants
+must hold, all that was paid be delivered, and memory, connections of MySQL and keys of Redis not
+have grown.
 """
 
 import argparse
@@ -167,11 +168,13 @@ class Soak:
             f"exchange {name}": lambda name=name: self.stack.roll(name)  # type: ignore[misc]
             for name in self.stack.web
         }
-        for name in ("redis", "redis-cache"):
-            found[f"kill {name}"] = lambda name=name: self._lose_redis(name)  # type: ignore[misc]
+        for name in self.servers:
+            found[f"kill {name}"] = lambda name=name: self._lose_server(name)  # type: ignore[misc]
+        found["restart nginx"] = lambda: self.stack.restart("nginx")
         return found
 
-    def _lose_redis(self, name: str) -> None:
+    def _lose_server(self, name: str) -> None:
+        """SIGKILL; MySQL is durable and recovers, whoever it is that asks waits or is told 503."""
         self.servers[name].kill()
         time.sleep(2)
         self.servers[name].start()

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -121,7 +121,7 @@ def _dump(place: Place, part: Path) -> None:
 def restore(place: Place, source: Path) -> None:
     """The database as it was in the dump, and nothing else."""
     check(source)
-    name = place.database
+    moment, name = taken_at(source), place.database
     _say(place, f"DROP DATABASE IF EXISTS `{name}`; CREATE DATABASE `{name}`")
     program = place.run("mysql", [name], stdin=subprocess.PIPE)
     assert program.stdin is not None
@@ -130,7 +130,6 @@ def restore(place: Place, source: Path) -> None:
     program.stdin.close()
     if program.wait():
         raise SystemExit("mysql has refused the dump; the database is not whole")
-    moment = taken_at(source)
     print(
         f"restored {source.name}: what happened after {moment:%Y-%m-%d %H:%M:%S} UTC is not in it"
     )
@@ -148,8 +147,13 @@ def check(source: Path) -> None:
 
 
 def taken_at(source: Path) -> datetime:
+    """By its name; of a file that was renamed, by what is written inside it, or its own time."""
     stamp = source.name.removeprefix("souk-").partition(".")[0]
-    return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    with suppress(ValueError):
+        return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    with gzip.open(source) as file:
+        file.read(1)
+        return datetime.fromtimestamp(file.mtime or source.stat().st_mtime, UTC)
 
 
 def _say(place: Place, statements: str) -> None:

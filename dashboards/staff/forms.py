@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from common.admin.forms import ServiceForm
 from common.errors import FieldRefused, SoukError
 from common.money import from_minor, to_minor
+from dashboards.forms import Marked
 from dashboards.staff import selectors, services
 from dashboards.staff.rules import Granularity, Period
 from shop.catalogue.errors import ProductChanged
@@ -23,23 +24,6 @@ MOMENT: Final = "%Y-%m-%dT%H:%M"
 
 def _day() -> forms.DateInput:
     return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-
-
-class Marked(forms.Form):
-    """A field with an error says so to everybody, and where the error stands."""
-
-    def full_clean(self) -> None:
-        super().full_clean()
-        self._mark()
-
-    def _mark(self) -> None:
-        for name in self.errors:
-            if name in self.fields:
-                described = {"aria-invalid": "true", "aria-describedby": f"{self._id(name)}_wrong"}
-                self.fields[name].widget.attrs |= described
-
-    def _id(self, name: str) -> str:
-        return self[name].id_for_label
 
 
 class PeriodForm(Marked):
@@ -149,7 +133,7 @@ class ProductForm(ServiceForm, Marked):
         if isinstance(refused, ProductChanged):
             # What is sent next goes by what is shown now, beside what was typed.
             self.data = {**self.data.dict(), "seen": self.initial["seen"]}  # type: ignore[attr-defined]
-        self._mark()
+        self.mark()
 
     def changed_meanwhile(self) -> list[tuple[str, Any]]:
         """Label and stored value of each field that was typed otherwise."""
@@ -206,4 +190,4 @@ class StockForm(ServiceForm, Marked):
 
     def refuse(self, refused: SoukError) -> None:
         super().refuse(refused)
-        self._mark()
+        self.mark()

@@ -12,23 +12,13 @@ from accounts.users import rules as users
 from common.errors import SoukError
 from common.idempotency.errors import KeyReused
 from common.money import to_minor
+from dashboards.forms import Marked
 from dashboards.storefront import selectors, words
 from payments.chain.rules import addresses
 from payments.intake.rules import Method
 from shop.ports import TokenQuote
 
 MOST_MONEY = 999_999
-
-
-class Marked(forms.Form):
-    """A field with an error says so to everybody, and where the error stands."""
-
-    def full_clean(self) -> None:
-        super().full_clean()
-        for name in self.errors:
-            if name in self.fields:
-                attrs = self.fields[name].widget.attrs
-                attrs |= {"aria-invalid": "true", "aria-describedby": f"id_{name}_wrong"}
 
 
 class Once(Marked):
@@ -97,6 +87,10 @@ class PayForm(Once):
         names = {Method.STRIPE: _("Card"), Method.CRYPTO: _("Coins"), Method.WALLET: _("Wallet")}
         self._choose("method", [(method, names[Method(method)]) for method in methods])
         self._choose("token", [(token, token) for token in self.quotes])
+
+    @property
+    def has_ways(self) -> bool:
+        return bool(cast(forms.ChoiceField, self.fields["method"]).choices)
 
     def _choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
         field = cast(forms.ChoiceField, self.fields[name])

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from common.money import from_minor
 from payments.checkout import selectors as checkout
+from payments.checkout.paying import selectors as paying
 from payments.crypto import selectors as crypto
 from payments.intake import ports as intake
 from payments.intake.models import Payment
@@ -27,10 +28,14 @@ LEADERS: Final = 20
 
 
 def methods() -> list[str]:
-    """Ways to pay of this shop, the card first; coins only where their chain can be asked."""
+    """Ways to pay of these pages, the card first; what they could not take is not offered.
+
+    Coins need their chain, and a card Stripe's form, which needs the publishable key.
+    """
+    can = {Method.STRIPE: paying.cards_are_taken(), Method.CRYPTO: bool(settings.CHAIN_RPC_URL)}
     wanted = (Method.STRIPE, Method.CRYPTO, Method.WALLET)
-    there = set(intake.gateways()) - (set() if settings.CHAIN_RPC_URL else {Method.CRYPTO})
-    return [method for method in wanted if method in there]
+    there = intake.gateways()
+    return [method for method in wanted if method in there and can.get(method, True)]
 
 
 def tokens() -> list[str]:

@@ -116,6 +116,14 @@ def test_who_serves_requests_cannot_change_tables_or_send_coins() -> None:
     assert "souk_migration" not in shared
 
 
+def test_wherever_a_secret_key_is_told_of_the_publishable_one_is() -> None:
+    """Without it the pages offer no card."""
+    page = (ROOT / "docs" / "operations.md").read_text()
+    blocks = [block for block in page.split("```")[1::2] if "STRIPE_SECRET_KEY=" in block]
+    assert len(blocks) > 2
+    assert [block for block in blocks if "STRIPE_PUBLISHABLE_KEY=" not in block] == []
+
+
 def test_pods_run_with_as_little_as_they_can() -> None:
     assert len(pods()) > 8
     for pod in pods():

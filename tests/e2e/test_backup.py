@@ -229,6 +229,18 @@ def test_a_database_is_replaced_by_its_name_only(
         backup(programs, "restore", "--url", url(elsewhere), str(tmp_path / "any.sql.gz"))
 
 
+def test_a_dump_under_another_name_is_restored_and_tells_its_moment(
+    programs: str, elsewhere: str, tmp_path: Path
+) -> None:
+    """Its time was read from the name after all was replaced, and the command ended in an error."""
+    file = tmp_path / "before-the-sale.sql.gz"
+    with gzip.GzipFile(file, "wb", mtime=datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp()) as made:
+        made.write(b"CREATE TABLE kept (id INT);\n-- Dump completed\n")
+    said = backup(programs, "restore", "--url", url(elsewhere), "--yes", elsewhere, str(file))
+    assert "after 2026-01-31 12:00:00 UTC is not in it" in said
+    dumps.execute(f"SELECT * FROM `{elsewhere}`.kept")
+
+
 def test_a_dump_that_fails_leaves_no_file(programs: str, tmp_path: Path) -> None:
     folder = tmp_path / "dumps"
     with pytest.raises(AssertionError, match="mysqldump"):

@@ -369,3 +369,28 @@ def test_a_page_of_purchases_costs_the_same_however_many_there_are(member: Clien
             assert member.get("/purchases/").status_code == 200
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def live_key(settings: Any, publishable: str) -> None:
+    settings.STRIPE_SANDBOX = False
+    settings.STRIPE_SECRET_KEY, settings.STRIPE_PUBLISHABLE_KEY = "sk_live_own", publishable
+
+
+def test_a_card_that_no_page_could_take_is_not_offered(
+    member: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A live key without its publishable one: Stripe's form cannot be shown."""
+    path = f"/p/{ProductFactory(stock=5).slug}/"
+    live_key(settings, "")
+    assert 'value="stripe"' not in member.get(path).content.decode()
+    assert member.post(f"{path}buy/", {"quantity": 1, "method": "stripe"}).status_code == 400
+    assert not Order.objects.exists()
+    settings.CHAIN_RPC_URL = ""
+    assert 'name="amount"' not in member.get("/wallet/").content.decode()
+
+
+def test_with_the_publishable_key_it_is(member: Client, settings: Any) -> None:
+    live_key(settings, "pk_live_own")
+    page = member.get(f"/p/{ProductFactory(stock=5).slug}/").content.decode()
+    assert 'value="stripe"' in page
+    assert 'name="amount"' in member.get("/wallet/").content.decode()

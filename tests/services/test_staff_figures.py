@@ -31,6 +31,7 @@ from shop.models import (
     SalesMark,
 )
 from shop.statistics import rules
+from shop.statistics.selectors import truth
 from shop.statistics.services import sales_count, sales_differences, sales_recount
 from tests.factories.flash import buy as flash_buy
 from tests.factories.flash import live_run
@@ -261,6 +262,15 @@ def test_a_run_that_is_over_and_kept_otherwise_is_a_breach() -> None:
     assert list(statistics_are_sums_of_rows()) == []
     RunSales.objects.update(sold=0)
     assert any("run" in line for line in statistics_are_sums_of_rows())
+
+
+def test_a_run_that_begins_while_the_books_are_checked_ends_no_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sales_count()
+    live_run(units=2)
+    monkeypatch.setattr(truth, "runs_to_count", lambda **_: set())
+    assert list(truth.run_differences()) == []
 
 
 def test_a_line_is_bought_at_the_very_moment_of_its_order(

@@ -89,6 +89,11 @@ def takes_test_cards() -> bool:
     return settings.STRIPE_SANDBOX or (test_key and not settings.STRIPE_PUBLISHABLE_KEY)
 
 
+def cards_are_taken() -> bool:
+    """Whether the page of a payment can take a card at all."""
+    return bool(settings.STRIPE_PUBLISHABLE_KEY) or takes_test_cards()
+
+
 def takes_cards(now: PaymentNow) -> bool:
     """A card can be typed in, by the script of Stripe's own."""
     payment = now.payment

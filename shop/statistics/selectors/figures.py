@@ -1,6 +1,6 @@
 """Sales in figures, from rows whose number grows with days and products, never with orders."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -124,13 +124,9 @@ def _sold(row: Mapping[str, Any]) -> Sold:
     return Sold(row["product_id"], n, u - ru, a - ra, ru, ra)
 
 
-def units_by_day(
-    *, since: date, products: Collection[int] | None = None
-) -> dict[tuple[date, int], int]:
+def units_by_day(*, since: date) -> dict[tuple[date, int], int]:
     """Units sold and kept, by day and product; days without any are left out."""
     days = SalesDay.objects.filter(day__gte=since)
-    if products is not None:
-        days = days.filter(product_id__in=products)
     rows = days.values_list("day", "product_id", "units", "refunded_units")
     return {(day, product): units - back for day, product, units, back in rows}
 

@@ -161,5 +161,7 @@ def run_differences() -> Iterator[str]:
     keys = {*_started().values_list("pk", flat=True)} - lag
     kept = RunSales.objects.in_bulk(keys)
     for pk, counts in sorted(run_truth(keys).items()):
-        if kept[pk].counts != counts:
-            yield f"run {pk}: {kept[pk].counts} kept, {counts} counted"
+        found = kept.get(pk)
+        # None: it began, or is counted anew, while this was read.
+        if found is not None and found.counts != counts:
+            yield f"run {pk}: {found.counts} kept, {counts} counted"
