@@ -28,7 +28,7 @@ ROUNDS: Final = 3
 # At once: the first one finds the processor's caches full of something else.
 BURST: Final = 5
 # How often what looks wrong is measured again.
-AGAIN: Final = 4
+AGAIN: Final = 6
 # Pages of 20 are full with these.
 COPIES: Final = 30
 # For the control: their views work twice.
