@@ -42,12 +42,12 @@ def test_every_get_has_a_budget() -> None:
     assert {f"GET {route}" for route in QUERIES} == {n for n in BUDGETS if n.startswith("GET ")}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 def test_no_request_costs_much_more_than_its_budget(ratios: dict[str, Ratios]) -> None:
     assert ratios["once"].keys() == BUDGETS.keys()
     assert over(ratios["once"]) == {}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 def test_control_twice_the_work_is_over_the_budget(ratios: dict[str, Ratios]) -> None:
     assert over(ratios["twice"]).keys() == ratios["twice"].keys()

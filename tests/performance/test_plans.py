@@ -21,7 +21,7 @@ from tests.performance import filling, shop
 from tests.performance.allowed import ALLOWED
 from tests.performance.plans import SMALL, Statement, Watch
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(1800)]
 
 # What they compare is everything, with itself or with Stripe.
 WHOLE = {"config.check_invariants", "payments.stripe.reconcile"}
