@@ -86,7 +86,8 @@ def purchases(
     until: datetime | None = None,
 ) -> QuerySet[OrderLine]:
     """Every line this customer has bought; `since` inclusive, `until` exclusive."""
-    lines = _bought(user_id).select_related("product", "order")
+    # Joined, MySQL begins with the few products and sorts all that the customer ever bought.
+    lines = _bought(user_id).select_related("order").prefetch_related("product")
     if product:
         lines = lines.filter(product__slug=product)
     if since:
