@@ -7,7 +7,7 @@ show it. Both use `as_of`, and both round half up to one minor unit and never be
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import (
     BigIntegerField,
@@ -60,6 +60,12 @@ class ProductFilter:
     in_stock: bool | None = None
     on_sale: bool | None = None
     ordering: Sequence[str] = ("name",)
+
+    @property
+    def needs_price(self) -> bool:
+        """Whether SQL has to know what the caller pays: the expression takes a while to build."""
+        bounds = (self.min_price, self.max_price)
+        return bounds != (None, None) or any(term.endswith("price") for term in self.ordering)
 
 
 def priced_products(slugs: Collection[str], *, member: bool) -> dict[str, PricedProduct]:
@@ -263,15 +269,18 @@ def _category_id(slug: str) -> int:
 def _priced_between(
     rows: QuerySet[Product], wanted: ProductFilter, *, member: bool, at: datetime | None
 ) -> QuerySet[Product]:
-    rows = rows.alias(caller_price=_caller_price(member=member, at=at))
-    if wanted.min_price is not None:
-        rows = rows.filter(caller_price__gte=wanted.min_price)
-    if wanted.max_price is not None:
-        rows = rows.filter(caller_price__lte=wanted.max_price)
+    if wanted.needs_price:
+        rows = _between(rows.alias(caller_price=_caller_price(member=member, at=at)), wanted)
     if wanted.on_sale is not None:
         applies = _in_force(member=member, at=at)
         rows = rows.filter(applies if wanted.on_sale else ~applies)
     return rows
+
+
+def _between(rows: Any, wanted: ProductFilter) -> Any:
+    if wanted.min_price is not None:
+        rows = rows.filter(caller_price__gte=wanted.min_price)
+    return rows if wanted.max_price is None else rows.filter(caller_price__lte=wanted.max_price)
 
 
 def _stocked(rows: QuerySet[Product], in_stock: bool | None) -> QuerySet[Product]:

@@ -32,7 +32,7 @@ from payments.statistics.models import MethodDay, MethodHour
 from payments.stripe import gateway
 from payments.stripe import services as stripe_services
 from payments.stripe.models import StripeIntent, StripeRefund, WebhookEvent
-from shop.models import FlashRun, Order, PastPurchases, SalesDay, SalesHour, Stock
+from shop.models import FlashRun, Order, SalesDay, SalesHour, Stock
 from tests.factories.events import stored_event
 from tests.factories.flash import daily, live_run
 from tests.factories.users import UserFactory
@@ -40,6 +40,7 @@ from tests.faults import coin_cases
 from tests.faults.cases import Case, Prepare
 from tests.faults.cleanup_task_cases import CLEANUP_CASES
 from tests.faults.coin_task_cases import COIN_CASES
+from tests.faults.history_task_cases import HISTORY_CASES
 from tests.faults.sheet_task_cases import SHEET_CASES
 from tests.races.parallel import capture_of, order_of_one
 
@@ -258,24 +259,6 @@ def count_sales(sandbox: Any) -> Case:
     return Case(state)
 
 
-def count_histories(sandbox: Any) -> Case:
-    """A customer whose past was summed, and who gets money back."""
-    placed, yesterday = paid(), clock.now() - timedelta(days=1)
-    Order.objects.filter(pk=placed.order.pk).update(paid_at=yesterday)
-    placed.order.lines.update(purchased_at=yesterday)
-    checkout.history_count(user_id=placed.order.user_id)
-    refund = ask_refund(placed)
-    machine.refund_settle(refund_id=refund.pk, succeeded=True)
-
-    def state() -> list[Any]:
-        found = PastPurchases.objects.filter(user_id=placed.order.user_id, until__isnull=False)
-        rows = found.values_list("products", "months", "methods")
-        # Without products and moments, which are others each time.
-        return [([row[:5] for row in products.values()], *sums) for products, *sums in rows]
-
-    return Case(state)
-
-
 def count_methods(sandbox: Any) -> Case:
     """Orders that are paid, one of them with money given back, and none counted yet."""
     refund = ask_refund(paid())
@@ -341,6 +324,7 @@ def pulse(sandbox: Any) -> Case:
 CASES: dict[str, Prepare] = {
     **CLEANUP_CASES,
     **COIN_CASES,
+    **HISTORY_CASES,
     **SHEET_CASES,
     "accounts.credentials.send_reset": send_reset,
     "accounts.credentials.send_verification": send_verification,
@@ -349,7 +333,6 @@ CASES: dict[str, Prepare] = {
     "common.outbox.sweep": sweep,
     "config.check_invariants": check_invariants,
     "config.pulse": pulse,
-    "payments.checkout.count_histories": count_histories,
     "payments.checkout.expire_overdue": expire_overdue,
     "payments.exchange.reconcile": coin_cases.reconcile,
     "payments.exchange.settle_batch": coin_cases.settle_batch,
