@@ -181,4 +181,4 @@ def test_as_a_process_it_remembers_its_orders_after_a_restart(tmp_path: Path) ->
         with httpx.Client(base_url=url, trust_env=False) as client:
             assert order(client, key="k").status_code == status
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0

@@ -32,7 +32,7 @@ def in_parallel(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     def one(call: Callable[[], Any]) -> Any:
         try:
             connection.ensure_connection()
-            together.wait(30)
+            together.wait(120)
             return call()
         except Exception as error:
             return error

@@ -116,14 +116,14 @@ def held(product: Product) -> Iterator[Callable[[], None]]:
             with transaction.atomic():
                 Stock.objects.select_for_update().get(pk=product.pk)
                 has_it.set()
-                let_go.wait(30)
+                let_go.wait(120)
         finally:
             connections.close_all()
 
     holder = threading.Thread(target=hold)
     holder.start()
     try:
-        assert has_it.wait(10)
+        assert has_it.wait(120)
         yield let_go.set
     finally:
         let_go.set()

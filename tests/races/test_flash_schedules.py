@@ -48,7 +48,7 @@ def test_control_without_the_lock_a_planned_moment_is_forgotten(
 
     def unlocked(pk: int) -> FlashOccurrence:
         found = FlashOccurrence.objects.get(pk=pk)
-        both.wait(10)
+        both.wait(60)
         return found
 
     monkeypatch.setattr(locks, "occurrence", unlocked)
@@ -65,7 +65,7 @@ def both_have_looked(schedule: FlashSchedule, monkeypatch: pytest.MonkeyPatch) -
 
     def looked(*args: Any) -> Any:
         found = once(*args)
-        both.wait(10)
+        both.wait(60)
         return found
 
     monkeypatch.setattr(selectors, "moments_to_add", looked)

@@ -92,7 +92,7 @@ def living_after_a_sign_in_met_a_change(monkeypatch: pytest.MonkeyPatch) -> tupl
         )
         other = threading.Thread(target=lambda: in_parallel([change]))
         other.start()
-        other.join(20)
+        other.join(120)
         return found
 
     with monkeypatch.context() as patch:

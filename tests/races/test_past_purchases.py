@@ -34,7 +34,7 @@ def refund_around(payment_id: int, count: Callable[[], Any]) -> None:
 
     def run() -> None:
         try:
-            changed.wait(10)
+            changed.wait(120)
             counting.set()
             count()
         finally:
@@ -49,10 +49,10 @@ def refund_around(payment_id: int, count: Callable[[], Any]) -> None:
         shares = [LineShare(line.pk, 100, 0)]
         orders.order_refund(order, shares, restock=False, actor_id=None, reason="race")
         changed.set()
-        assert counting.wait(10)
+        assert counting.wait(120)
         # Long enough for a count that nothing makes wait.
         counter.join(1)
-    counter.join(20)
+    counter.join(120)
     assert not counter.is_alive()
 
 

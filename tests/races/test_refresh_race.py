@@ -36,7 +36,7 @@ def in_parallel(call: Callable[[int], Any], times: int = PARALLEL) -> list[Any]:
     def one(number: int) -> Any:
         try:
             connection.ensure_connection()
-            together.wait(10)
+            together.wait(120)
             return call(number)
         except SoukError as error:
             return error
@@ -92,7 +92,7 @@ def living_after_sign_in_meets_deactivation(monkeypatch: pytest.MonkeyPatch) -> 
     def either(number: int) -> Any:
         if number == 0:
             return services.session_open(identifier=user.email, password=PASSWORD)
-        assert found.wait(10)
+        assert found.wait(120)
         return user_deactivate(user_id=user.pk)
 
     with monkeypatch.context() as patch:

@@ -116,7 +116,7 @@ def busy() -> Iterator[threading.Event]:
     background.start()
     yield stop
     stop.set()
-    background.join(60)
+    background.join(120)
 
 
 def slow_down(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,7 +192,7 @@ def early_events(sandbox: Any, drain: Any) -> list[tuple[Any, ...]]:
             )
         listener = threading.Thread(target=hear)
         listener.start()
-        listener.join(20)
+        listener.join(120)
     assert set(statuses) == {200}
     assert {row[3] for row in outcome(placed)} == {"pending_payment"}
     # The task that opens intents would find the money as well: events alone must do.

@@ -246,7 +246,7 @@ def test_a_message_on_the_channel_is_heard_and_others_are_passed_over() -> None:
     redis.publish(store.channel(), '{"trigger": "other"}')
     assert not heard
     assert services.trigger_send(every=900) == 1
-    listener.join(10)
+    listener.join(120)
     assert heard == [None]
 
 
