@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from common.admin.base import Newest, PartInline, ReadOnlyAdmin
 from common.admin.display import EMPTY, amount, link
-from shop.flash_sales.forms import ChangeForm, CreateForm, EndForm, ScheduleForm
+from shop.flash_sales.forms import ChangeForm, CreateForm, EndForm, ReplanForm, ScheduleForm
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale
 from shop.flash_sales.rules import UnitState
 
@@ -30,7 +30,7 @@ class RunInline(PartInline):
 
 @admin.register(FlashSale)
 class FlashSaleAdmin(ReadOnlyAdmin):
-    forms = (ScheduleForm, ChangeForm, EndForm)
+    forms = (ScheduleForm, ReplanForm, ChangeForm, EndForm)
     add_form = CreateForm
     inlines = (RunInline,)
     list_display = ("slug", "shown_product", "shown_price", "per_order_limit", "per_user_limit")

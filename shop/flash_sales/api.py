@@ -19,19 +19,21 @@ from shop.flash_sales import selectors, services
 from shop.flash_sales.errors import (
     AllocationAboveStock,
     AllocationMissing,
+    NoRunToChange,
     NoSuchRun,
     PromiseBroken,
     RunOverlaps,
     SlugTaken,
     StartsInThePast,
     UnknownProduct,
+    WindowReversed,
 )
 from shop.flash_sales.live import services as live
 from shop.flash_sales.serializers import (
+    ChangeIn,
     FlashSaleOut,
     LeaderboardEntryOut,
     LeaderboardQuery,
-    OfferIn,
     RunIn,
     RunStockOut,
     SaleIn,
@@ -201,17 +203,19 @@ class StaffFlashSale(ApiView):
         return Response(_sale_body(slug))
 
     @operation(
-        "Change what a sale offers, its open and planned runs included",
+        "Change what a sale offers, its open and planned runs included, and its live or next run",
         operation_id="admin_flash_sales_change",
-        request=OfferIn,
+        request=ChangeIn,
         answers={200: FlashSaleOut},
-        refusals=(PromiseBroken,),
+        refusals=(PromiseBroken, NoRunToChange, WindowReversed, *UNPLANNED),
         tags=STAFF,
     )
     def patch(self, request: Request, slug: str) -> Response:
-        changes = self.body(request, OfferIn)
-        sale = selectors.sale_get(slug)
-        services.sale_patch(sale_id=sale.pk, changes=changes, actor_id=principal(request).pk)
+        changes, sale = self.body(request, ChangeIn), selectors.sale_get(slug)
+        plan = {name: changes.pop(name) for name in Plan.__slots__ if name in changes}
+        services.sale_patch(
+            sale_id=sale.pk, changes=changes, plan=plan, actor_id=principal(request).pk
+        )
         return Response(_sale_body(slug))
 
 

@@ -79,6 +79,16 @@ class StartsInThePast(FieldRefused):
     title = "A run starts in the future."
 
 
+class WindowReversed(FieldRefused):
+    code, field = "window_reversed", "ends_at"
+    title = "A run ends after it has started."
+
+
+class NoRunToChange(Conflict):
+    code = "no_run_to_change"
+    title = "No run of this sale is live or planned."
+
+
 class AllocationMissing(FieldRefused):
     code, field = "required", "allocation"
     title = "There is no earlier run whose allocation this one could have."

@@ -157,6 +157,52 @@ class ScheduleForm(PlanFields, ServiceForm):
         return f"Run {run.number} of {self.row} is planned."
 
 
+class ReplanForm(PlanFields, ServiceForm):
+    name = "replan"
+    label = "Change the run"
+
+    # The run whose values the form shows: they are not to be another's, if that one ends meanwhile.
+    number = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, data: Any = None, *, row: FlashSale) -> None:
+        super().__init__(data, row=row)
+        self.at_hand = selectors.run_at_hand(row)
+        if run := self.at_hand:
+            now = Plan(run.allocation, run.starts_at, run.planned_window.ends_at)
+            self.initial.update({name: getattr(now, name) for name in Plan.__slots__})
+            self.initial["number"] = run.number
+
+    def facts(self) -> list[tuple[str, Any]]:
+        return [] if self.at_hand is None else [("Run", self.at_hand.number)]
+
+    def clean(self) -> dict[str, Any]:
+        if "number" in self.changed_data:
+            raise ValidationError("Another run is the next by now; open the form anew.")
+        return super().clean()
+
+    @classmethod
+    def fits(cls, row: FlashSale) -> bool:
+        return selectors.run_at_hand(row) is not None
+
+    def changes(self) -> dict[str, Any]:
+        """Only what is new: the browser is shown moments without their fractions of a second."""
+        return {
+            name: self.cleaned_data[name] for name in Plan.__slots__ if name in self.changed_data
+        }
+
+    def outcome(self) -> list[str]:
+        data = self.cleaned_data
+        return [
+            f"The open run, or else the next one, has {data['allocation']} units; "
+            "the difference comes out of the stock, or goes back to it.",
+            f"It starts at {data['starts_at']:%Y-%m-%d %H:%M} UTC.",
+        ]
+
+    def run(self, actor_id: int) -> str:
+        services.sale_patch(sale_id=self.row.pk, changes={}, plan=self.changes(), actor_id=actor_id)
+        return f"The run of {self.row} is changed."
+
+
 class EndForm(ServiceForm):
     name = "end"
     label = "End the run"

@@ -162,6 +162,11 @@ def run_listed(slug: str, number: int | None) -> int | None:
     return held.values_list("pk", flat=True).first()
 
 
+def run_at_hand(sale: FlashSale) -> FlashRun | None:
+    """The run that is live, or else the next, as far as times say."""
+    return _open_runs().filter(sale=sale).order_by("starts_at").first()
+
+
 def run_get(pk: int) -> FlashRun:
     return FlashRun.objects.select_related("sale__product").get(pk=pk)
 
@@ -185,18 +190,21 @@ def run_to_buy(sale: FlashSale) -> FlashRun:
     runs = FlashRun.objects.select_related("sale__product").filter(sale=sale, ended_at=None)
     started = runs.filter(starts_at__lte=now).order_by("-starts_at").first()
     if started is None or started.window.is_over(now):
-        check_next(sale)
+        check_next(sale, now)
     return started
 
 
-def check_next(sale: FlashSale) -> NoReturn:
-    """Raises SaleNotStarted with the start of the next run, SaleEnded where none is to come."""
-    coming = FlashRun.objects.filter(sale=sale, ended_at=None, starts_at__gt=Now())
+def check_next(sale: FlashSale, at: datetime | None = None) -> NoReturn:
+    """Raises SaleNotStarted with the start of the next run, SaleEnded where none is to come.
+
+    `at`: when no run was open. One that starts between two looks at the clock has not ended.
+    """
+    coming = FlashRun.objects.filter(sale=sale, ended_at=None, starts_at__gt=at or Now())
     found = coming.annotate(now=Now()).order_by("starts_at").values_list("starts_at", "now").first()
     if found is None:
         raise SaleEnded
     starts_at, now = found
-    raise SaleNotStarted(starts_at, seconds=(starts_at - now).total_seconds())
+    raise SaleNotStarted(starts_at, seconds=max(0.0, (starts_at - now).total_seconds()))
 
 
 def priced(run: FlashRun) -> PricedProduct:

@@ -78,6 +78,37 @@ class OfferIn(StrictSerializer):
     )
 
 
+class ChangeIn(OfferIn):
+    """What is left out stays as it is.
+
+    `allocation`, `starts_at` and `ends_at` are those of the live run, or else of the next.
+    """
+
+    example: ClassVar = {"price": "4.50", "per_user_limit": 3, "allocation": 150}
+
+    default_error_messages = {"window_reversed": "A run ends after it has started."}
+
+    allocation = StrictIntegerField(
+        min_value=1,
+        max_value=MAX_ALLOCATION,
+        required=False,
+        help_text="Not fewer while the run is live.",
+    )
+    starts_at = serializers.DateTimeField(
+        required=False, help_text="In the future; stays while the run is live."
+    )
+    ends_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="Not sooner while the run is live."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        starts_at, ends_at = attrs.get("starts_at"), attrs.get("ends_at")
+        if starts_at is not None and ends_at is not None and ends_at <= starts_at:
+            message = self.error_messages["window_reversed"]
+            raise serializers.ValidationError({"ends_at": message}, code="window_reversed")
+        return attrs
+
+
 class RunIn(StrictSerializer):
     """`[starts_at, ends_at)`; without an end until all is paid for, or the next run starts.
 

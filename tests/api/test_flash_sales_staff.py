@@ -166,7 +166,7 @@ def test_a_live_run_keeps_what_it_promised(
     assert staff_api.patch(url(run), {"price": "4.99"}, format="json").status_code == 200
 
 
-@pytest.mark.parametrize("body", [{"slug": "x"}, {"allocation": 9}, {"price": None}, {"run": 1}])
+@pytest.mark.parametrize("body", [{"slug": "x"}, {"number": 9}, {"price": None}, {"run": 1}])
 def test_what_is_no_term_of_the_offer_is_not_changed(staff_api: Any, body: dict[str, Any]) -> None:
     answer = staff_api.patch(url(planned_run(units=1)), body, format="json")
     assert (answer.status_code, [e["field"] for e in answer.json()["errors"]]) == (400, [*body])

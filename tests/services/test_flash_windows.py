@@ -1,5 +1,6 @@
 """Runs beside each other, the end of one that is all paid, and what is left to a user."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from common import clock
 from common.models import AuditEntry
 from config import invariants
 from shop.flash_sales import errors, rules, selectors, services
+from shop.flash_sales.errors import SaleNotStarted
 from shop.flash_sales.models import FlashRun, FlashUnit
 from shop.flash_sales.rules import Counts
 from shop.flash_sales.services import Plan
@@ -105,3 +107,13 @@ def test_the_largest_run_is_planned_by_one_statement_for_ten_thousand_and_called
     services.run_end(run_id=run.pk, reason=FlashRun.End.STAFF)
     assert selectors.unit_counts([run.pk])[run.pk].returned == LARGEST
     assert invariants.breaches() == []
+
+
+def test_a_run_that_starts_between_two_looks_at_the_clock_has_not_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = live_run(units=1)
+    monkeypatch.setattr(clock, "now", lambda: run.starts_at - timedelta(milliseconds=1))
+    with pytest.raises(SaleNotStarted) as early:
+        selectors.run_to_buy(run.sale)
+    assert (early.value.starts_at, early.value.seconds) == (run.starts_at, 0)

@@ -17,9 +17,9 @@ from shop.flash_sales.services.many import (
     units_choose,
     units_write,
 )
+from shop.flash_sales.services.places import Plan
 from shop.flash_sales.services.runs import (
     Offer,
-    Plan,
     positions_give,
     run_end,
     run_schedule,

@@ -105,3 +105,13 @@ def units_are_free(run_id: int, user_id: int, units: Iterable[FlashUnit]) -> Non
 def _set_free(run_id: int, user_id: int, units: list[Unit]) -> None:
     with suppress(Gone):
         store.set_free(run_id, user_id, units)
+
+
+def gate_forget(run_id: int) -> None:
+    """The run has other units when the transaction commits: whoever asks next fills the gate."""
+    after_commit(_forget, run_id)
+
+
+def _forget(run_id: int) -> None:
+    with suppress(Gone):
+        store.forget(run_id)

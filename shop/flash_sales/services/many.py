@@ -52,13 +52,15 @@ class OpenRun:
 
 
 def run_enter(run_id: int) -> OpenRun:
-    """The run, shared with other buyers. Raises SaleEnded.
+    """The run, shared with other buyers. Raises SaleEnded, SaleNotStarted where it was put off.
 
     Who ends it waits for the commit: the buyer's foreign keys would lock it later, after units.
     """
     found, run = selectors.run_get(run_id), locks.run_shared(run_id)
     run.sale = found.sale
     now = clock.now()
+    if now < run.starts_at:
+        selectors.check_next(run.sale, now)
     if not run.window.is_open(now):
         raise SaleEnded
     return OpenRun(run, now)

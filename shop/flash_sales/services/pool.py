@@ -21,20 +21,32 @@ WHERE high.n * 100 + low.n < %s
 CHUNK: Final = 10_000
 
 
-def units_add(run: FlashRun) -> None:
-    """A row for each unit of a new run, numbered from 1 by the database itself."""
+def units_add(run: FlashRun, *, first: int) -> None:
+    """A row for each unit of the run from `first` on, numbered by the database itself."""
     statement = _NUMBERED.format(table=FlashUnit._meta.db_table)
     with connection.cursor() as cursor:
-        for first in range(1, run.allocation + 1, CHUNK):
-            wanted = run.allocation + 1 - first
-            cursor.execute(statement, [run.pk, first, UnitState.FREE.value, wanted])
+        for number in range(first, run.allocation + 1, CHUNK):
+            wanted = run.allocation + 1 - number
+            cursor.execute(statement, [run.pk, number, UnitState.FREE.value, wanted])
 
 
-def units_from_stock(run: FlashRun) -> None:
+def units_drop(run: FlashRun, last: int) -> int:
+    """Delete the free units above the run's allocation, up to number `last`; how many."""
+    free = FlashUnit.objects.filter(run=run, state=UnitState.FREE)
+    return sum(
+        free.filter(number__gt=number, number__lte=min(number + CHUNK, last)).delete()[0]
+        for number in range(run.allocation, last, CHUNK)
+    )
+
+
+def units_from_stock(run: FlashRun, wanted: int) -> None:
     """Raises AllocationAboveStock."""
-    wanted = run.allocation
     try:
         inventory.stock_to_run(product_id=run.sale.product_id, quantity=wanted, reason=str(run))
     except OutOfStock as short:
         [shortage] = short.shortages
         raise AllocationAboveStock(wanted=wanted, available=shortage.available) from short
+
+
+def units_to_stock(run: FlashRun, quantity: int) -> None:
+    inventory.stock_from_run(product_id=run.sale.product_id, quantity=quantity, reason=str(run))

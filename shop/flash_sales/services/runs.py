@@ -1,8 +1,7 @@
 """Sales and their runs: planned, changed, ended. Units come out of the stock and go back to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -17,16 +16,16 @@ from shop.catalogue.errors import NoSuchProduct
 from shop.flash_sales import locks, rules, selectors
 from shop.flash_sales.errors import (
     PromiseBroken,
-    RunOverlaps,
     SlugTaken,
-    StartsInThePast,
     UnknownProduct,
 )
 from shop.flash_sales.live import services as live
 from shop.flash_sales.live.publisher import changed
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
-from shop.flash_sales.rules import RunStatus, UnitState, Window
+from shop.flash_sales.rules import RunStatus, UnitState
+from shop.flash_sales.services.places import Plan, place_find, way_give
 from shop.flash_sales.services.pool import units_add, units_from_stock
+from shop.flash_sales.services.replan import run_replan
 from shop.inventory import services as inventory
 
 
@@ -44,7 +43,7 @@ class Offer:
 
 @transactional
 def sale_create(
-    *, slug: str, product: str, offer: Offer, plan: "Plan", actor_id: int | None
+    *, slug: str, product: str, offer: Offer, plan: Plan, actor_id: int | None
 ) -> FlashRun:
     """A sale and its first run.
 
@@ -72,18 +71,6 @@ def _columns(offer: Offer) -> dict[str, object]:
     return {name: getattr(offer, name) for name in Offer.__slots__}
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """When a run is held and with how many units.
-
-    Without an end it lasts until all are sold, or until the sale's next run starts.
-    """
-
-    allocation: int
-    starts_at: datetime
-    ends_at: datetime | None = None
-
-
 @transactional
 def run_schedule(*, sale_id: int, plan: Plan, actor_id: int | None) -> FlashRun:
     """Plan another run and take its units out of the product's stock.
@@ -106,7 +93,7 @@ def _schedule(sale: FlashSale, plan: Plan, actor_id: int | None) -> FlashRun:
         per_user_limit=sale.per_user_limit,
         allocation=plan.allocation,
         starts_at=plan.starts_at,
-        ends_at=_find_place(others, plan, starts).ends_at,
+        ends_at=place_find(others, plan, starts).ends_at,
         open_end=plan.ends_at is None,
     )
     record(
@@ -115,39 +102,13 @@ def _schedule(sale: FlashSale, plan: Plan, actor_id: int | None) -> FlashRun:
         target=f"flash_sale:{sale.slug}",
         data={"run": run.number, "allocation": plan.allocation},
     )
-    units_add(run)
+    units_add(run, first=1)
     # After the units, which take a while: who gives back a unit of a live run waits for its row.
     for other in others:
-        _give_way(other, starts, actor_id)
-    units_from_stock(run)
+        way_give(other, starts, actor_id)
+    units_from_stock(run, plan.allocation)
     changed(run.pk)
     return run
-
-
-def _find_place(others: Sequence[FlashRun], plan: Plan, starts: Sequence[datetime]) -> Window:
-    """The plan's window between the sale's other runs; an open end gives way to the next start."""
-    if plan.starts_at <= clock.now():
-        raise StartsInThePast
-    wanted = Window(plan.starts_at, plan.ends_at).among(starts)
-    for other in others:
-        if other.planned_window.among(starts).overlaps(wanted):
-            raise RunOverlaps(other.number)
-    return wanted
-
-
-def _give_way(other: FlashRun, starts: Sequence[datetime], actor_id: int | None) -> None:
-    ends_at = other.planned_window.among(starts).ends_at
-    if ends_at is None or ends_at == other.ends_at:
-        return
-    run = locks.run(other.pk)
-    run.ends_at = ends_at
-    run.save(update_fields=["ends_at"])
-    record(
-        actor_id=actor_id,
-        action="flash_run.bound",
-        target=f"flash_sale:{run.sale.slug}",
-        data={"run": run.number, "ends_at": ends_at.isoformat()},
-    )
 
 
 @transactional
@@ -168,11 +129,26 @@ def sale_change(*, sale_id: int, offer: Offer, actor_id: int) -> FlashSale:
 
 
 @transactional
-def sale_patch(*, sale_id: int, changes: Mapping[str, Any], actor_id: int) -> FlashSale:
-    """`sale_change` of some fields of the offer; the others stay as they are under the lock."""
+def sale_patch(
+    *,
+    sale_id: int,
+    changes: Mapping[str, Any],
+    plan: Mapping[str, Any] | None = None,
+    actor_id: int,
+) -> FlashSale:
+    """`sale_change` of some fields of the offer; the others stay as they are under the lock.
+
+    `plan`: fields of `Plan` that change for the run that is live, or else the next. Raises besides
+    what `run_replan` raises.
+    """
     sale = locks.sale(sale_id)
-    offer = Offer(**{name: getattr(sale, name) for name in Offer.__slots__})
-    return sale_change(sale_id=sale_id, offer=replace(offer, **changes), actor_id=actor_id)
+    if changes or not plan:
+        offer = Offer(**{name: getattr(sale, name) for name in Offer.__slots__})
+        sale = sale_change(sale_id=sale_id, offer=replace(offer, **changes), actor_id=actor_id)
+    if plan:
+        bind(f"flash_sale:{sale.pk}", status=200)
+        run_replan(sale, plan, actor_id)
+    return sale
 
 
 def _change_terms(run: FlashRun, offer: Offer) -> None:
