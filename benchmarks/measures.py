@@ -3,6 +3,7 @@
 Each returns what was not exact.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,12 +14,13 @@ from benchmarks.shape import ROOT
 Measure = Callable[[], list[str]]
 
 
-def _script(*words: str) -> Measure:
-    """A program of its own, which writes its result itself."""
+def _script(*words: str, **environment: str) -> Measure:
+    """A program of its own, which tells its result itself."""
 
     def run() -> list[str]:
-        done = subprocess.run([sys.executable, *words], cwd=ROOT, check=False)
-        return [f"{words[-1]} ended with {done.returncode}"] if done.returncode else []
+        argv = [sys.executable, *words]
+        done = subprocess.run(argv, cwd=ROOT, env=os.environ | environment, check=False)
+        return [f"{words[0]} ended with {done.returncode}"] if done.returncode else []
 
     return run
 
@@ -40,4 +42,10 @@ ALL: Final[dict[str, Measure]] = {
     "workers": _workers,
     "dashboards": _script("benchmarks/dashboard.py"),
     "leaderboard": _script("benchmarks/leaderboard.py"),
+    # 2,000 listeners while 1,000 units sell, on the servers of the tests.
+    "stream": _script(
+        *(".ci/servers.py", "run", "--", sys.executable, "-m", "pytest"),
+        *("tests/faults/test_stream.py", "-k", "every_listener", "--timeout", "600"),
+        PROVE="1",
+    ),
 }

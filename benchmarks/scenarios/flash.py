@@ -11,6 +11,7 @@ from benchmarks.shape import Shape
 CUSTOMERS = 1024
 PATH, PLAIN_PATH = "/api/v1/flash-sales/rush/purchases/", "/benchmark/rush/purchases/"
 BODY = {"quantity": 1, "payment": {"method": "wallet"}}
+NEVER, EVERYSEC, ALWAYS = "never", "everysec", "always"
 BOUGHT, PLAIN = "flash purchase", "FOR UPDATE purchase"
 OUT, PLAIN_OUT = "flash, sold out", "FOR UPDATE, sold out"
 
@@ -47,6 +48,33 @@ def _exact(world: Any, run: Any, good: int) -> str:
     return "" if sold == (wanted, wanted) else f"{wanted} answered, {sold} in the database"
 
 
+def _durable(shape: Shape) -> Sequence[Way]:
+    """The same purchases while Redis writes its log to the disk once a second, or at each write."""
+    import redis
+
+    from benchmarks.shop import world
+
+    tokens, sale = world.customers(CUSTOMERS), world.sale(10_000_000)
+    client = redis.Redis.from_url(shape.redis.url)
+
+    def written(how: str) -> Way:
+        def before() -> Any:
+            client.config_set("appendonly", "no" if how == NEVER else "yes")
+            client.config_set("appendfsync", "everysec" if how == NEVER else how)
+            return world.hold_run(sale.pk, 12_000)
+
+        return Way(
+            name=f"flash purchase, log {how}",
+            before=before,
+            calls=lambda _: posts(PATH, BODY, tokens),
+            check=partial(_exact, world),
+            good=201,
+            warm=1.0,
+        )
+
+    return [written(how) for how in (NEVER, EVERYSEC, ALWAYS)]
+
+
 def _watch(shape: Shape) -> Sequence[Way]:
     from benchmarks.shop import world
 
@@ -72,6 +100,18 @@ SCENARIOS = {
             ),
             Ratio(name="refusal when sold out to empty view", above=OUT, below=EMPTY, target=5),
             Ratio(name="refusal when sold out to FOR UPDATE refusal", above=OUT, below=PLAIN_OUT),
+        ),
+    ),
+    "redis-log": Scenario(
+        about="Flash purchases by how often Redis writes its log (appendfsync) to the disk.",
+        prepare=_durable,
+        ratios=(
+            Ratio(
+                name="log always to everysec",
+                above=f"flash purchase, log {ALWAYS}",
+                below=f"flash purchase, log {EVERYSEC}",
+                target=0.9,
+            ),
         ),
     ),
     "watching": Scenario(
