@@ -18,7 +18,7 @@ MYSQL_SETTINGS = (
     "--character-set-server=utf8mb4",
     "--collation-server=utf8mb4_0900_ai_ci",
     "--default-time-zone=+00:00",
-    "--max-connections=500",
+    "--max-connections=1000",
     "--mysqlx=OFF",
 )
 # As in production: a fault test that loses commits here must lose them there too.
