@@ -80,6 +80,7 @@ def stock_take(*, wanted: Mapping[int, int], sold: bool = False) -> None:
 
 
 def _take(product_id: int, quantity: int, *, sold: bool = False) -> bool:
+    """Units that nobody is promised, to hold or off the shelf; False where there are too few."""
     # The condition is what makes an extra unit impossible; a read before it would be stale.
     enough = Stock.objects.filter(pk=product_id, on_hand__gte=F("held") + quantity)
     if sold:
@@ -150,8 +151,7 @@ def stock_restock(units: Iterable[Units], *, reason: str, actor_id: int | None) 
 def stock_to_run(*, product_id: int, quantity: int, reason: str) -> None:
     """Take units off the shelf for a flash run. Raises OutOfStock."""
     after_commit(shelf.forget)
-    enough = Stock.objects.filter(pk=product_id, on_hand__gte=F("held") + quantity)
-    if not enough.update(on_hand=F("on_hand") - quantity):
+    if not _take(product_id, quantity, sold=True):
         raise OutOfStock(_shortages({product_id: quantity}))
     StockMovement.objects.create(
         stock_id=product_id, kind=Kind.TO_RUN, delta=-quantity, reason=reason
