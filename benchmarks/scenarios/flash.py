@@ -13,6 +13,7 @@ PATH, PLAIN_PATH = "/api/v1/flash-sales/rush/purchases/", "/benchmark/rush/purch
 BODY = {"quantity": 1, "payment": {"method": "wallet"}}
 NEVER, EVERYSEC, ALWAYS = "never", "everysec", "always"
 BOUGHT, PLAIN = "flash purchase", "FOR UPDATE purchase"
+COUNTED = "stock, the naive way"
 OUT, PLAIN_OUT = "flash, sold out", "FOR UPDATE, sold out"
 
 
@@ -83,6 +84,7 @@ def _watch(shape: Shape) -> Sequence[Way]:
     return [
         empty_get(tokens),
         Way(name="stock", calls=lambda _: gets("/api/v1/flash-sales/rush/stock/", tokens)),
+        Way(name=COUNTED, calls=lambda _: gets("/benchmark/rush/stock/", tokens)),
         Way(name="the sale", calls=lambda _: gets("/api/v1/flash-sales/rush/", tokens)),
         Way(name="the public dashboard", calls=lambda _: gets("/api/v1/dashboard/", tokens)),
         Way(name="the public page", calls=lambda _: gets("/", tokens)),
@@ -118,6 +120,9 @@ SCENARIOS = {
         about="What a crowd looks at before it buys.",
         prepare=_watch,
         exact=False,
-        ratios=(Ratio(name="live stock to the empty view", above="stock", below=EMPTY_GET),),
+        ratios=(
+            Ratio(name="live stock to the empty view", above="stock", below=EMPTY_GET),
+            Ratio(name="live stock to the naive way", above="stock", below=COUNTED),
+        ),
     ),
 }

@@ -18,7 +18,9 @@ VENV: Final = ROOT / ".cache" / "oscar"
 PRODUCTS, CUSTOMERS = 20, 256
 # One thread a process: with more, its stock goes wrong and half of its answers are errors.
 THREADS: Final = os.environ.get("OSCAR_THREADS", "1")
-LIST, OSCAR_LIST = "list of 20", "Oscar: list of 20, no prices"
+LIST, OSCAR_LIST = "list of 20, a customer", "Oscar: list of 20, no prices, a customer"
+SEEN, OSCAR_SEEN = "list of 20, a visitor", "Oscar: list of 20, no prices, a visitor"
+PATH, OSCAR_PATH = "/api/v1/products/?page_size=20", "/api/products/?limit=20"
 ORDER, OSCAR_ORDER = "order by wallet, one product", "Oscar: order, one product, no payment"
 
 
@@ -87,10 +89,16 @@ def _prepare(shape: Shape) -> Sequence[Way]:
     tokens = world.customers(CUSTOMERS)
     body = {"lines": [{"product": "thing-0", "quantity": 1}], "payment": {"method": "wallet"}}
     return [
-        Way(name=LIST, calls=lambda _: gets("/api/v1/products/?page_size=20", tokens[:64])),
+        Way(name=SEEN, calls=lambda _: [[request("GET", PATH)]] * 64),
+        Way(
+            name=OSCAR_SEEN,
+            calls=lambda _: [[request("GET", OSCAR_PATH)]] * 64,
+            server=server,
+        ),
+        Way(name=LIST, calls=lambda _: gets(PATH, tokens[:64])),
         Way(
             name=OSCAR_LIST,
-            calls=lambda _: gets("/api/products/?limit=20", filled["tokens"][:64]),
+            calls=lambda _: gets(OSCAR_PATH, filled["tokens"][:64]),
             server=server,
         ),
         Way(name=ORDER, calls=lambda _: posts("/api/v1/orders/", body, tokens), good=201),
@@ -108,7 +116,8 @@ SCENARIOS = {
         about="Beside django-oscar 4.2.1 with django-oscar-api 3.3.0: one hot product, one line.",
         prepare=_prepare,
         ratios=(
-            Ratio(name="list of 20", above=LIST, below=OSCAR_LIST, target=10),
+            Ratio(name="list of 20, a visitor", above=SEEN, below=OSCAR_SEEN, target=10),
+            Ratio(name="list of 20, a customer", above=LIST, below=OSCAR_LIST, target=10),
             Ratio(name="order", above=ORDER, below=OSCAR_ORDER, target=20),
             Ratio(
                 name="processor time of an order",

@@ -7,6 +7,10 @@ from benchmarks.scenarios.common import EMPTY_GET, empty_get, gets
 from benchmarks.shape import Shape
 
 FEW, MANY = 10, 10_000
+# Pages of as many rows for both customers, for one of whom there are no more.
+SAME = f"?page_size={FEW}"
+KINDS = (("history", SAME), ("per product,", f"items/{SAME}"), ("summary", "summary/"))
+PAGE = f"history of {MANY:,}, a page of 20"
 PASSWORD = "a long password of the benchmark"
 
 
@@ -20,15 +24,22 @@ def _history(shape: Shape) -> Sequence[Way]:
     # As the periodic task does a minute later.
     histories_recount()
     few, many = tokens[:1], tokens[1:]
-    history, items, summary = (f"/api/v1/purchases/{what}" for what in ("", "items/", "summary/"))
     return [
         empty_get(tokens),
-        Way(name=f"history of {FEW}", calls=lambda _: gets(history, few)),
-        Way(name=f"history of {MANY:,}", calls=lambda _: gets(history, many)),
-        Way(name=f"per product, of {FEW}", calls=lambda _: gets(items, few)),
-        Way(name=f"per product, of {MANY:,}", calls=lambda _: gets(items, many)),
-        Way(name=f"summary of {FEW}", calls=lambda _: gets(summary, few)),
-        Way(name=f"summary of {MANY:,}", calls=lambda _: gets(summary, many)),
+        Way(name=PAGE, calls=lambda _: gets("/api/v1/purchases/?page_size=20", many)),
+        *(way for what in KINDS for way in _pages(*what, few, many)),
+    ]
+
+
+def _pages(kind: str, path: str, few: list[str], many: list[str]) -> list[Way]:
+    """The page of few purchases and of many, and the latter the naive way."""
+    return [
+        Way(name=f"{kind} of {FEW}", calls=lambda _: gets(f"/api/v1/purchases/{path}", few)),
+        Way(name=f"{kind} of {MANY:,}", calls=lambda _: gets(f"/api/v1/purchases/{path}", many)),
+        Way(
+            name=f"{kind} of {MANY:,}, the naive way",
+            calls=lambda _: gets(f"/benchmark/purchases/{path}", many),
+        ),
     ]
 
 
@@ -62,20 +73,23 @@ SCENARIOS = {
         prepare=_history,
         exact=False,
         ratios=(
-            Ratio(
-                name="history to the empty view",
-                above=f"history of {FEW}",
-                below=EMPTY_GET,
-                target=0.2,
+            Ratio(name="history to the empty view", above=PAGE, below=EMPTY_GET, target=0.2),
+            *(
+                Ratio(
+                    name=f"{kind}: {MANY:,} to {FEW}",
+                    above=f"{kind} of {MANY:,}",
+                    below=f"{kind} of {FEW}",
+                    target=0.8,
+                )
+                for kind, _ in KINDS
             ),
             *(
                 Ratio(
-                    name=f"{what}: {MANY:,} to {FEW}",
-                    above=f"{what} of {MANY:,}",
-                    below=f"{what} of {FEW}",
-                    target=target,
+                    name=f"{kind} of {MANY:,} to the naive way",
+                    above=f"{kind} of {MANY:,}",
+                    below=f"{kind} of {MANY:,}, the naive way",
                 )
-                for what, target in (("history", 0.8), ("per product,", 0.8), ("summary", 0.8))
+                for kind, _ in KINDS
             ),
         ),
     ),

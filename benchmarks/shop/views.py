@@ -3,16 +3,19 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.hashers import check_password, make_password
-from rest_framework import generics, pagination, serializers
+from django.db.models import Count
+from rest_framework import generics, serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.sessions.authentication import principal
 from benchmarks.shop import plain
+from benchmarks.shop.reads import PageOf20
 from common.api.views import ApiView
 from payments.checkout.serializers import FlashPurchaseIn
 from shop.catalogue.models import Product
+from shop.flash_sales.models import FlashUnit
 
 _HASHED = make_password("a password")
 
@@ -32,6 +35,15 @@ class PlainPurchases(ApiView):
         return Response(bought, status=201)
 
 
+class PlainStock(ApiView):
+    """Units are counted for everybody who looks."""
+
+    def get(self, request: Request, slug: str) -> Response:
+        units = FlashUnit.objects.filter(run__sale__slug=slug, run__ended_at=None)
+        states = units.order_by().values_list("state").annotate(Count("pk"))
+        return Response({"units": dict(states)})
+
+
 class PlainOrders(ApiView):
     def post(self, request: Request, slug: str) -> Response:
         return Response(plain.order(principal(request).pk, slug), status=201)
@@ -49,10 +61,6 @@ class PlainProductOut(serializers.ModelSerializer[Product]):
             *("uid", "slug", "sku", "name", "description", "category", "image", "currency"),
             *("list_price", "discount_percent", "available"),
         ]
-
-
-class PageOf20(pagination.PageNumberPagination):
-    page_size = 20
 
 
 class PlainProducts(generics.ListAPIView[Product]):
