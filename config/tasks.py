@@ -6,12 +6,13 @@ from typing import Any
 
 from celery import shared_task
 
-from config import invariants
+from config import invariants, startup
 from config.metrics import rounds, workers
 
 logger = logging.getLogger(__name__)
 
 workers.listen()
+startup.listen()
 
 
 @shared_task(name="config.check_invariants", ignore_result=True)
