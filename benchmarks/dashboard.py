@@ -92,6 +92,8 @@ FILL = (
     " FROM bench WHERE n <= {units}",
     "INSERT INTO shop_flashunit (run_id, number, state, purchase_id, user_id, slot)"
     " SELECT run_id, position, 'sold', id, user_id, NULL FROM shop_flashpurchase",
+    "INSERT INTO shop_flashtally (run_id, held, sold, returned)"
+    " SELECT run_id, 0, COUNT(*), 0 FROM shop_flashunit GROUP BY run_id",
 )
 DIGITS = "(SELECT 0 AS i " + "".join(f"UNION ALL SELECT {n} " for n in range(1, 10)) + ")"
 

@@ -76,17 +76,24 @@ def change(
         return int(cursor.rowcount)
 
 
-def keys_by(model: type[models.Model], column: str, values: Collection[Any]) -> dict[Any, int]:
-    """Primary keys by the value of a unique column."""
+def keys_by(
+    model: type[models.Model],
+    column: str,
+    values: Collection[Any],
+    *,
+    where: tuple[str, Any] | None = None,
+) -> dict[Any, int]:
+    """Primary keys by the value of a column that is unique, or is among rows with `where`."""
     shape = _shape(model, (column,), connection.vendor)
     adapt = dict(shape.adapted).get(0)
     asked = {adapt(value) if adapt else value: value for value in values}
+    condition, more = _condition(model, where)
     sql = (
         f"SELECT {shape.names[0]}, {shape.key} FROM {shape.table} "  # noqa: S608  # nosec B608  # names are our own
-        f"WHERE {shape.names[0]} IN ({', '.join(['%s'] * len(asked))})"
+        f"WHERE {shape.names[0]} IN ({', '.join(['%s'] * len(asked))}){condition}"
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, list(asked))
+        cursor.execute(sql, [*asked, *more])
         return {asked[value]: key for value, key in cursor.fetchall()}
 
 

@@ -7,7 +7,7 @@ from django.db.models import Count, F, Q, Sum
 
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.rules import Counts, PurchaseState, UnitState
-from shop.flash_sales.selectors import unit_counts
+from shop.flash_sales.selectors import tally_gaps, units_counted
 from shop.inventory.models import StockMovement
 from shop.orders.models import OrderLine
 from shop.orders.rules import BOUGHT
@@ -18,7 +18,7 @@ _NONE: Final = Counts(0, 0, 0, 0)
 
 def runs_have_a_row_for_each_unit() -> Iterator[str]:
     runs = list(FlashRun.objects.all())
-    counts = unit_counts(run.pk for run in runs)
+    counts = units_counted(run.pk for run in runs)
     for run in runs:
         found = counts.get(run.pk, _NONE)
         if found.allocation != run.allocation:
@@ -27,6 +27,11 @@ def runs_have_a_row_for_each_unit() -> Iterator[str]:
             yield f"3 run {run.pk}: ended, and {found.free} of its units are on sale"
         if run.ended_at is None and found.returned:
             yield f"3 run {run.pk}: on sale, and {found.returned} of its units were given back"
+
+
+def tallies_are_the_sums_of_units() -> Iterator[str]:
+    for run_id, gap in tally_gaps().items():
+        yield f"3 run {run_id}: its tallies lack {gap}"
 
 
 def units_are_what_orders_bought() -> Iterator[str]:
@@ -75,6 +80,7 @@ def nobody_is_over_a_limit() -> Iterator[str]:
 
 CHECKS: Final[tuple[Callable[[], Iterator[str]], ...]] = (
     runs_have_a_row_for_each_unit,
+    tallies_are_the_sums_of_units,
     units_are_what_orders_bought,
     purchases_have_their_units,
     runs_took_their_units_from_the_stock,

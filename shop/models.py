@@ -1,7 +1,7 @@
 """The tables of `shop`, for Django to find."""
 
 from shop.catalogue.models import Category, PriceChange, Product
-from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
+from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashTally, FlashUnit
 from shop.flash_schedules.models import FlashOccurrence, FlashSchedule
 from shop.imports.models import ProductImport
 from shop.inventory.models import Stock, StockHold, StockMovement
@@ -22,6 +22,7 @@ __all__ = [
     "FlashRun",
     "FlashSale",
     "FlashSchedule",
+    "FlashTally",
     "FlashUnit",
     "Order",
     "OrderEvent",

@@ -18,7 +18,7 @@ from common.outbox.models import OutboxMessage
 from payments.intake.models import Payment, PaymentEvent
 from shop.catalogue.models import Product
 from shop.flash_sales.errors import SaleEnded, SoldOut, UserLimitReached
-from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
+from shop.flash_sales.models import FlashPurchase, FlashRun, FlashTally, FlashUnit
 from shop.inventory.models import Stock, StockMovement
 from shop.orders.models import Order, OrderEvent, OrderLine
 
@@ -41,6 +41,7 @@ def purchase(user_id: int, slug: str, quantity: int) -> dict[str, Any]:
     for unit, slot in zip(units, slots, strict=True):
         unit.state, unit.purchase, unit.user_id, unit.slot = "sold", bought, user_id, slot
         unit.save()
+    FlashTally.objects.create(run=run, sold=quantity)
     payment = _pay(order, user_id)
     return {
         "order": {"number": order.number, "status": order.status, "total": order.total},

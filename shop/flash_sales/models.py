@@ -149,6 +149,28 @@ class FlashPurchase(models.Model):
         return f"{self.quantity} of run {self.run_id}"
 
 
+class FlashTally(models.Model):
+    """How many units of a run became held, sold or returned by one transaction; less, if negative.
+
+    Their sum is what the run has in each state. One row a run would be written by every buyer, and
+    to count the units takes as long as there are units. No foreign key: the run's row would be
+    locked after its units.
+    """
+
+    run = models.ForeignKey(
+        FlashRun, models.DO_NOTHING, related_name="tallies", db_constraint=False
+    )
+    held = models.IntegerField(default=0)
+    sold = models.IntegerField(default=0)
+    returned = models.IntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "flash tallies"
+
+    def __str__(self) -> str:
+        return f"run {self.run_id}: {self.held:+} held, {self.sold:+} sold"
+
+
 class FlashUnit(models.Model):
     """One unit of a run, by serial number from 1.
 

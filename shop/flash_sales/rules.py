@@ -28,6 +28,10 @@ class UnitState(StrEnum):
     RETURNED = "returned"
 
 
+# What is counted of a run; free are the others of its allocation.
+TALLIED: Final = (UnitState.HELD.value, UnitState.SOLD.value, UnitState.RETURNED.value)
+
+
 class PurchaseState(StrEnum):
     HELD = "held"
     PAID = "paid"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 
-from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
-from django.db.models.functions import Now
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, Now
 from django.shortcuts import get_object_or_404
 
 from accounts.users.models import User
@@ -21,7 +21,7 @@ from shop.flash_sales.errors import (
     SaleNotStarted,
 )
 from shop.flash_sales.live.rules import shown
-from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
+from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashTally, FlashUnit
 from shop.flash_sales.rules import Counts, RunStatus, UnitState
 
 
@@ -135,10 +135,47 @@ def last_allocation(sale: FlashSale) -> int:
 
 
 def unit_counts(run_ids: Iterable[int]) -> dict[int, Counts]:
-    """Units by state of each run; one query."""
+    """Units by state of each run, whatever their number; one query."""
+    runs = FlashRun.objects.filter(pk__in=list(run_ids)).order_by()
+    sums = (Coalesce(Sum(f"tallies__{state}"), 0) for state in rules.TALLIED)
+    return {
+        pk: Counts(allocation - held - sold - returned, held, sold, returned)
+        for pk, allocation, held, sold, returned in runs.values_list("pk", "allocation", *sums)
+    }
+
+
+def units_counted(run_ids: Iterable[int]) -> dict[int, Counts]:
+    """The same by a look at each unit."""
     states = {state.value: Count("pk", filter=Q(state=state)) for state in UnitState}
     rows = FlashUnit.objects.filter(run_id__in=list(run_ids)).order_by().values("run_id")
     return {row.pop("run_id"): Counts(**row) for row in rows.annotate(**states)}
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Units that are in these states, less those that the tallies of the run say are."""
+
+    held: int
+    sold: int
+    returned: int
+
+
+def tally_gaps(run_id: int | None = None) -> dict[int, Gap]:
+    """Runs, or this one, whose tallies are wrong; each of one moment."""
+    runs = FlashRun.objects.order_by("pk") if run_id is None else FlashRun.objects.filter(pk=run_id)
+    gaps = (_units_in(state) - _tallied(state) for state in rules.TALLIED)
+    found = {pk: Gap(*gap) for pk, *gap in runs.values_list("pk", *gaps)}
+    return {pk: gap for pk, gap in found.items() if gap != Gap(0, 0, 0)}
+
+
+def _units_in(state: str) -> Coalesce:
+    units = FlashUnit.objects.filter(run=OuterRef("pk"), state=state).order_by().values("run")
+    return Coalesce(Subquery(units.annotate(n=Count("pk")).values("n")), 0)
+
+
+def _tallied(state: str) -> Coalesce:
+    tallies = FlashTally.objects.filter(run=OuterRef("pk")).order_by().values("run")
+    return Coalesce(Subquery(tallies.annotate(n=Sum(state)).values("n")), 0)
 
 
 def run_of(sale: FlashSale, number: int) -> FlashRun:

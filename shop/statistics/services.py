@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 from common import clock
 from common.db import transactional
+from shop.flash_sales.selectors import unit_counts
 from shop.statistics import locks, rules, selectors
 from shop.statistics.models import RunSales, SalesMark
 from shop.statistics.selectors import SALES, Book, Row, Shelf, Spot
@@ -123,7 +124,7 @@ def _write_runs(keys: Collection[int]) -> None:
             sold=counts.sold,
             returned=counts.returned,
         )
-        for pk, counts in sorted(selectors.run_truth(keys).items())
+        for pk, counts in sorted(unit_counts(keys).items())
     )
 
 

@@ -5,7 +5,6 @@ from typing import Final
 COUNTED: Final = "a counted page: products and sales are counted in an index, whole"
 FEW: Final = "sales and their schedules are hundreds"
 RUNS: Final = "all runs of a sale: one that is held daily has 365 a year"
-UNITS: Final = "units of a run, 100,000 at most, counted by state in an index alone"
 SUMMED: Final = "all that a customer has bought, once for each hundred lines more"
 OWN: Final = "sums of all that one customer has bought"
 ACTED: Final = "staff's page of what needs a hand: all products' stock, runs and changes of price"
@@ -21,23 +20,16 @@ ALLOWED: Final = {
     (f"GET {STAFF}ledger/trial-balance/", "accounts_posting"): "the sum of the whole ledger",
     (f"GET {STAFF}products/", "shop_product"): COUNTED,
     (f"GET {STAFF}flash-sales/", "shop_flashsale"): FEW,
-    (f"GET {STAFF}flash-sales/", "shop_flashunit"): UNITS,
     (f"GET {STAFF}flash-sales/", "shop_flashrun"): RUNS,
-    (f"GET {STAFF}flash-sales/{{slug}}/", "shop_flashunit"): UNITS,
     (f"GET {STAFF}flash-sales/{{slug}}/", "shop_flashrun"): RUNS,
     ("GET /api/v1/dashboard/", "shop_product"): COUNTED,
     ("GET /api/v1/dashboard/", "shop_salesday"): "each product's days of a month, then cached",
-    ("GET /api/v1/dashboard/", "shop_flashunit"): UNITS,
     ("GET /api/v1/dashboard/", "shop_flashrun"): RUNS,
     ("GET /api/v1/products/", "shop_product"): COUNTED,
     ("GET /api/v1/flash-sales/", "shop_flashsale"): FEW,
-    ("GET /api/v1/flash-sales/", "shop_flashunit"): UNITS,
     ("GET /api/v1/flash-sales/", "shop_flashrun"): RUNS,
-    ("GET /api/v1/flash-sales/{slug}/", "shop_flashunit"): UNITS,
     ("GET /api/v1/flash-sales/{slug}/", "shop_flashrun"): RUNS,
-    ("GET /api/v1/flash-sales/{slug}/stock/", "shop_flashunit"): UNITS,
     ("GET /api/v1/flash-sales/{slug}/stock/", "shop_flashsale"): RUNS,
-    ("GET /api/v1/flash-sales/{slug}/stream/", "shop_flashunit"): UNITS,
     ("GET /api/v1/flash-sales/{slug}/stream/", "shop_flashsale"): RUNS,
     ("GET /api/v1/purchases/items/", "shop_orderline"): OWN,
     ("GET /api/v1/purchases/summary/", "shop_orderline"): OWN,
@@ -49,9 +41,8 @@ ALLOWED: Final = {
     ("shop.flash_schedules.plan", "shop_flashschedule"): FEW,
     ("payments.exchange.reconcile", "payments_exchangeattempt"): "hourly; one attempt a batch",
     ("shop.flash_sales.sweep", "shop_flashrun"): SWEPT,
-    ("shop.flash_sales.sweep", "shop_flashunit"): UNITS,
+    ("shop.flash_sales.sweep", "shop_flashtally"): "200 rows at most of each run that sold last",
     ("shop.statistics.count", "shop_flashrun"): SWEPT,
-    ("shop.statistics.count", "shop_flashunit"): UNITS,
     ("shop.imports.forget", "shop_productimport"): "hourly; staff's trial imports",
     ("payments.checkout.count_histories", "shop_orderline"): SUMMED,
     ("payments.checkout.count_histories", "payments_payment"): SUMMED,

@@ -4,9 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from config.flash_invariants import tallies_are_the_sums_of_units
 from payments.checkout.selectors import history_differences
 from payments.checkout.services import histories_recount
 from payments.statistics import services as payments
+from shop.flash_sales.services import tallies_mend
 from shop.statistics import services as sales
 
 
@@ -19,11 +21,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
         if not check:
             days = max(sales.sales_recount(), payments.methods_recount())
-            histories = histories_recount()
+            histories, runs = histories_recount(), tallies_mend()
             self.stdout.write(f"{days} days and {histories} long histories counted")
+            self.stdout.write(f"{runs} flash runs whose tallies were wrong")
             return
         differences = sales.sales_differences() + payments.methods_differences()
-        differences += history_differences()
+        differences += [*history_differences(), *tallies_are_the_sums_of_units()]
         for line in differences:
             self.stderr.write(line)
         if differences:

@@ -121,8 +121,8 @@ def _record(facts: Iterable[tuple[Payment, Fact]]) -> None:
 
 def _tell(openings: Sequence[Opening], payments: Sequence[Payment]) -> None:
     """As `tell` does for one: a task decides whether anybody hears of it."""
-    found = PaymentEvent.objects.filter(payment__in=payments, kind=Status.SUCCEEDED)
-    keys = dict(found.order_by().values_list("payment_id", "pk"))
+    paid = ("kind", Status.SUCCEEDED)
+    keys = rows.keys_by(PaymentEvent, "payment_id", [p.pk for p in payments], where=paid)
     calls = [
         (o.request_id, {"event_id": keys[p.pk]}) for o, p in zip(openings, payments, strict=True)
     ]

@@ -29,6 +29,7 @@ from shop.flash_sales.services.runs import (
     sale_end,
     sale_patch,
 )
+from shop.flash_sales.services.tally import tallies_mend
 from shop.flash_sales.services.units import units_release, units_renew, units_sell
 from shop.flash_sales.store import Limit
 
@@ -56,6 +57,7 @@ __all__ = [
     "sale_create",
     "sale_end",
     "sale_patch",
+    "tallies_mend",
     "units_choose",
     "units_release",
     "units_renew",

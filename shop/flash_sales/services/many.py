@@ -18,6 +18,7 @@ from shop.flash_sales.errors import OrderLimitExceeded, SaleEnded, SoldOut, User
 from shop.flash_sales.live.publisher import changed
 from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.rules import PurchaseState, UnitState
+from shop.flash_sales.services.tally import tally
 from shop.flash_sales.store import Unit
 
 
@@ -167,4 +168,5 @@ def units_write(*, open_run: OpenRun, chosen: Sequence[tuple[int, Chosen]], paid
     )
     if found != len(places):
         raise UnitsTaken(f"{len(places) - found} of {len(places)} units are somebody else's")
+    tally(run.pk, to=taken, count=found)
     changed(run.pk)

@@ -26,6 +26,7 @@ from shop.flash_sales.rules import RunStatus, UnitState
 from shop.flash_sales.services.places import Plan, place_find, way_give
 from shop.flash_sales.services.pool import units_add, units_from_stock
 from shop.flash_sales.services.replan import run_replan
+from shop.flash_sales.services.tally import tallies_merge, tally
 from shop.inventory import services as inventory
 
 
@@ -185,6 +186,7 @@ def run_end(*, run_id: int, reason: FlashRun.End, actor_id: int | None = None) -
     run.save(update_fields=["ended_at", "end"])
     free = FlashUnit.objects.filter(run=run, state=UnitState.FREE)
     left = free.update(state=UnitState.RETURNED)
+    tally(run.pk, to=UnitState.RETURNED, count=left)
     if left:
         inventory.stock_from_run(product_id=run.sale.product_id, quantity=left, reason=str(run))
     record(
@@ -201,8 +203,7 @@ def _may_end(run: FlashRun, reason: FlashRun.End) -> bool:
     """What the sweep has read may have changed before it got the lock."""
     if reason == FlashRun.End.STAFF:
         return True
-    counts = selectors.unit_counts([run.pk])[run.pk]
-    return rules.status(run.window, counts, clock.now()) == RunStatus.ENDED
+    return run.window.is_over(clock.now()) or selectors.is_all_paid(run.pk)
 
 
 @transactional
@@ -228,6 +229,7 @@ def runs_sweep() -> int:
     for run_id in selectors.runs_with_unplaced():
         positions_give(run_id=run_id)
     ended = sum(_end(run_id) for run_id in selectors.runs_to_end())
+    tallies_merge()
     live.figures_confirm()
     return ended
 

@@ -18,6 +18,7 @@ from shop.flash_sales.models import FlashPurchase, FlashRun, FlashUnit
 from shop.flash_sales.rules import PurchaseState, UnitState
 from shop.flash_sales.services.gate import units_are_free
 from shop.flash_sales.services.many import UnitsTaken
+from shop.flash_sales.services.tally import tally
 from shop.inventory import services as inventory
 from shop.inventory.errors import OutOfStock, Shortage
 
@@ -35,6 +36,7 @@ def _claim(run: FlashRun, purchase: FlashPurchase) -> bool:
             return False
         with suppress(IntegrityError), transaction.atomic():
             _hold(units, purchase, slots)
+            tally(run.pk, to=UnitState.HELD, count=len(units))
             changed(run.pk)
             return True
     return False
@@ -57,7 +59,10 @@ def _hold(units: list[FlashUnit], purchase: FlashPurchase, slots: Sequence[int |
 def units_sell(*, order_id: int) -> None:
     """The order is paid: its units are sold."""
     purchase = locks.purchase(order_id)
-    FlashUnit.objects.filter(pk__in=_keys(purchase)).update(state=UnitState.SOLD)
+    units = locks.units_of(purchase.pk)
+    FlashUnit.objects.filter(pk__in=[unit.pk for unit in units]).update(state=UnitState.SOLD)
+    were = [unit.state for unit in units]
+    tally(purchase.run_id, to=UnitState.SOLD, count=len(units), were=were)
     FlashPurchase.objects.filter(pk=purchase.pk).update(state=PurchaseState.PAID, paid_at=Now())
     changed(purchase.run_id)
 
@@ -72,6 +77,7 @@ def units_release(*, order_id: int, run_id: int) -> None:
     FlashUnit.objects.filter(pk__in=keys).update(
         state=state, purchase=None, user_id=None, slot=None
     )
+    tally(run_id, to=state, count=len(units), were=[unit.state for unit in units])
     FlashPurchase.objects.filter(pk=purchase.pk).update(state=PurchaseState.RELEASED)
     changed(run_id)
     if state == UnitState.FREE:
@@ -80,10 +86,6 @@ def units_release(*, order_id: int, run_id: int) -> None:
         inventory.stock_from_run(
             product_id=run.sale.product_id, quantity=len(keys), reason=str(run)
         )
-
-
-def _keys(purchase: FlashPurchase) -> list[int]:
-    return [unit.pk for unit in locks.units_of(purchase.pk)]
 
 
 def units_renew(*, order_id: int, run_id: int) -> None:

@@ -35,7 +35,6 @@ from shop.statistics.selectors.truth import (
     hours_touched,
     last_event_before,
     run_differences,
-    run_truth,
     runs_to_count,
 )
 
@@ -66,7 +65,6 @@ __all__ = [
     "last_event_before",
     "mark",
     "run_differences",
-    "run_truth",
     "runs_sold",
     "runs_to_count",
     "span",

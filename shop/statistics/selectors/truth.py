@@ -9,8 +9,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now, TruncHour
 
 from shop.flash_sales.models import FlashRun
-from shop.flash_sales.rules import Counts
-from shop.flash_sales.selectors import unit_counts
+from shop.flash_sales.selectors import units_counted
 from shop.orders.models import Order, OrderEvent, OrderLine
 from shop.orders.rules import Status
 from shop.statistics import rules
@@ -134,11 +133,6 @@ SALES: Final = Book(
 )
 
 
-def run_truth(run_ids: Collection[int]) -> dict[int, Counts]:
-    """The units of these runs by state."""
-    return unit_counts(run_ids)
-
-
 def runs_to_count(*, since: datetime, after: int) -> set[int]:
     """Runs that have started and are open, ended since, never counted, or with an order touched."""
     lively = _started().filter(Q(ended_at=None) | Q(ended_at__gte=since) | Q(sales=None))
@@ -160,7 +154,7 @@ def run_differences() -> Iterator[str]:
     lag = runs_to_count(since=since, after=counted.last_event)
     keys = {*_started().values_list("pk", flat=True)} - lag
     kept = RunSales.objects.in_bulk(keys)
-    for pk, counts in sorted(run_truth(keys).items()):
+    for pk, counts in sorted(units_counted(keys).items()):
         found = kept.get(pk)
         # None: it began, or is counted anew, while this was read.
         if found is not None and found.counts != counts:
