@@ -146,7 +146,7 @@ SECONDS ?= 4
 bench: .venv/.full ## all scenarios or NAME, each beside what it is measured against, ROUNDS of SECONDS each
 	@ROUNDS=$(ROUNDS) SECONDS=$(SECONDS) $(PY) -m benchmarks $(NAME)
 
-bench-flash: .venv/.full ## flash purchases against FOR UPDATE and an empty view
+bench-flash: .venv/.full ## flash purchases against FOR UPDATE, an empty view, raw MySQL and Redis
 	@ROUNDS=$(ROUNDS) SECONDS=$(SECONDS) $(PY) -m benchmarks flash
 
 ROWS ?= 10000000

@@ -16,6 +16,7 @@ from benchmarks.shape import ROOT, Shape
 CALLERS: Final = int(os.environ.get("CALLERS", "64"))
 CLIENTS: Final = int(os.environ.get("CLIENTS", "2"))
 Call = list[str]
+BUYERS: Final = ("buyers.py",)
 
 
 def request(
@@ -63,6 +64,8 @@ class Way:
     callers: int = CALLERS
     # Port and process of another server than the shop's.
     server: tuple[int, int] | None = None
+    # The callers' program and its words. One that is not a buyer is the "app" whose time is told.
+    program: tuple[str, ...] = BUYERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,23 +96,29 @@ class Scenario:
 
 
 class Crowd:
-    """Processes of callers, CLIENTS of them with CALLERS threads in all."""
+    """Processes of callers, CLIENTS of each program with CALLERS threads in all."""
 
     def __init__(self, ends: ExitStack) -> None:
-        self.processes = [self._start(ends) for _ in range(CLIENTS)]
+        self._ends = ends
+        self._started: dict[tuple[str, ...], list[subprocess.Popen[str]]] = {}
 
-    def _start(self, ends: ExitStack) -> subprocess.Popen[str]:
+    def processes(self, program: tuple[str, ...]) -> list[subprocess.Popen[str]]:
+        if program not in self._started:
+            self._started[program] = [self._start(*program) for _ in range(CLIENTS)]
+        return self._started[program]
+
+    def _start(self, script: str, *words: str) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
-        argv = [sys.executable, str(ROOT / "benchmarks" / "buyers.py")]
+        argv = [sys.executable, str(ROOT / "benchmarks" / script), *words]
         process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True)
-        ends.callback(shapes.end, process)
+        self._ends.callback(shapes.end, process)
         return process
 
     def rush(self, port: int, calls: list[Call], seconds: float, way: Way) -> dict[str, Any]:
         """Statuses, milliseconds of each call, and the seconds that all took."""
         job = {"port": port, "seconds": seconds, "once": way.once, "carry": way.carry}
         job["threads"] = max(1, way.callers // CLIENTS)
-        crowd = self.processes[: way.callers]
+        crowd = self.processes(way.program)[: way.callers]
         for number, process in enumerate(crowd):
             line = json.dumps({**job, "calls": calls[number :: len(crowd)]})
             print(line, file=process.stdin, flush=True)
@@ -129,10 +138,11 @@ def drive(shape: Shape, crowd: Crowd, way: Way, seconds: float) -> dict[str, Any
     made = way.before()
     calls = way.calls(made)
     port, pid = way.server or (shape.port, shape.web_pid)
+    app = [pid] if way.program == BUYERS else [one.pid for one in crowd.processes(way.program)]
     warmed = 0 if way.once else _warm(crowd, port, calls, way)
-    before = shape.spent(pid)
+    before = shape.spent(*app)
     found = crowd.rush(port, calls, seconds, way)
-    found["spent"] = {name: now - before[name] for name, now in shape.spent(pid).items()}
+    found["spent"] = {name: now - before[name] for name, now in shape.spent(*app).items()}
     good = found["statuses"].get(str(way.good), 0)
     if wrong := way.check(made, good + warmed):
         found["inexact"] = wrong

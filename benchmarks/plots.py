@@ -26,7 +26,7 @@ STYLE: Final = (
 
 
 def draw(name: str, rounds: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """An SVG; what a way is compared with, an empty view, is drawn paler."""
+    """An SVG; what a way is compared with is drawn paler."""
     rates = {way: [one["per_second"] for one in each] for way, each in rounds.items() if each}
     most = max((max(each) for each in rates.values()), default=0) or 1
     height = TOP + ROW * len(rates) + 10
@@ -52,7 +52,7 @@ def draw(name: str, rounds: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 def _row(way: str, rates: Sequence[float], y: int, scale: float) -> str:
     middle = y + BAR / 2
     low, median, high = (f(rates) * scale for f in (min, statistics.median, max))
-    kind = "e" if way.startswith(("empty", "bare")) else "b"
+    kind = "e" if way.startswith(("empty", "bare", "raw")) else "b"
     return (
         f'<text x="{NAMES - 10}" y="{y + 13}" text-anchor="end">{escape(way)}</text>'
         f'<rect class="{kind}" x="{NAMES}" y="{y}" width="{max(1, median):.1f}" height="{BAR}"/>'

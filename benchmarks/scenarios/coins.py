@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from benchmarks.load import Ratio, Scenario, Way
+from benchmarks.scenarios import raw
 from benchmarks.scenarios.common import EMPTY, empty, gets, posts
 from benchmarks.shape import Shape
 
@@ -15,10 +16,12 @@ def _exchange(shape: Shape) -> Sequence[Way]:
 
     tokens = world.customers(512)
     tiny, whole = ({"currency": "ABAN", "amount": amount} for amount in ("0.25", "3"))
+    alone = Way(name=WHOLE, calls=lambda _: posts(PATH, whole, tokens), good=201)
     return [
         empty(tokens),
         Way(name=TINY, calls=lambda _: posts(PATH, tiny, tokens), good=201),
-        Way(name=WHOLE, calls=lambda _: posts(PATH, whole, tokens), good=201),
+        alone,
+        *raw.mysql(shape, alone),
     ]
 
 
@@ -37,11 +40,13 @@ def _market(shape: Shape) -> Sequence[Way]:
 
 SCENARIOS = {
     "exchange": Scenario(
-        about="Orders for coins, paid from the wallet: pooled, or a batch of their own.",
+        about="Orders for coins, paid from the wallet: pooled, or a batch of their own. "
+        + raw.ABOUT,
         prepare=_exchange,
         ratios=(
             Ratio(name="a pooled order to the empty view", above=TINY, below=EMPTY),
             Ratio(name="an order with a batch of its own", above=WHOLE, below=EMPTY),
+            *raw.ratios(WHOLE, WHOLE),
         ),
     ),
     "market": Scenario(

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.load import CALLERS, Ratio, Scenario, Way
+from benchmarks.scenarios import raw
 from benchmarks.scenarios.common import EMPTY, EMPTY_GET, empty, empty_get, gets, posts
 from benchmarks.shape import Shape
 
@@ -33,9 +34,12 @@ def _prepare(shape: Shape) -> Sequence[Way]:
             drain=not units,
         )
 
+    bought = rush(BOUGHT, PATH, 12_000)
     return [
         empty(tokens),
-        rush(BOUGHT, PATH, 12_000),
+        bought,
+        *raw.mysql(shape, bought),
+        raw.redis(shape),
         rush(PLAIN, PLAIN_PATH, 4_000),
         rush(OUT, PATH, 0),
         rush(PLAIN_OUT, PLAIN_PATH, 0),
@@ -93,13 +97,15 @@ def _watch(shape: Shape) -> Sequence[Way]:
 
 SCENARIOS = {
     "flash": Scenario(
-        about="Purchases of one hot product, paid from the wallet, all rows written.",
+        about="Purchases of one hot product, paid from the wallet, all rows written. " + raw.ABOUT,
         prepare=_prepare,
         ratios=(
             Ratio(name="flash purchase to empty view", above=BOUGHT, below=EMPTY, target=0.5),
             Ratio(
                 name="flash purchase to FOR UPDATE purchase", above=BOUGHT, below=PLAIN, target=10
             ),
+            *raw.ratios("flash purchase", BOUGHT),
+            Ratio(name="flash purchase to raw Redis", above=BOUGHT, below=raw.REDIS),
             Ratio(name="refusal when sold out to empty view", above=OUT, below=EMPTY, target=5),
             Ratio(name="refusal when sold out to FOR UPDATE refusal", above=OUT, below=PLAIN_OUT),
         ),

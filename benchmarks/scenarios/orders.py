@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 from benchmarks.load import Ratio, Scenario, Way, request
+from benchmarks.scenarios import raw
 from benchmarks.scenarios.common import EMPTY, empty, posts
 from benchmarks.shape import Shape
 
@@ -36,10 +37,11 @@ def _prepare(shape: Shape) -> Sequence[Way]:
         [request("POST", PATH, _body(slugs[n % 20], "wallet"), token=token)]
         for n, token in enumerate(tokens)
     ]
-    hot = slugs[0]
+    hot, wallet = slugs[0], Way(name=WALLET, calls=lambda _: mixed, good=201)
     return [
         empty(tokens),
-        Way(name=WALLET, calls=lambda _: mixed, good=201),
+        wallet,
+        *raw.mysql(shape, wallet),
         Way(name=HOT, calls=lambda _: posts(PATH, _body(hot, "wallet"), tokens), good=201),
         Way(name=CARD, calls=lambda _: posts(PATH, _body(hot, "stripe"), tokens), good=201),
         Way(
@@ -91,10 +93,12 @@ def webhook(number: int) -> str:
 
 SCENARIOS = {
     "orders": Scenario(
-        about="Orders of a line each, all rows written. No worker runs beside the server.",
+        about="Orders of a line each, all rows written. No worker runs beside the server. "
+        + raw.ABOUT,
         prepare=_prepare,
         ratios=(
             Ratio(name="order by wallet to the empty view", above=WALLET, below=EMPTY, target=0.1),
+            *raw.ratios("order by wallet", WALLET),
             Ratio(name="one hot product to twenty", above=HOT, below=WALLET),
             Ratio(name="order by card to the empty view", above=CARD, below=EMPTY),
             Ratio(name="order of a hot product to FOR UPDATE", above=HOT, below=PLAIN),
