@@ -109,10 +109,14 @@ def _row(way: str, rounds: Sequence[Round]) -> str:
     )
 
 
+def _met(wanted: Ratio, value: float) -> str:
+    return "" if not wanted.target else "yes" if wanted.holds(value) else "**no**"
+
+
 def _ratios(rounds: Rounds, ratios: Sequence[Ratio]) -> list[str]:
     found = [(each, ratio(rounds, each)) for each in ratios]
     rows = [
-        f"| {each.name} | {value} | {_target(each)} | {'yes' if each.holds(value) else '**no**'} |"
+        f"| {each.name} | {value} | {_target(each)} | {_met(each, value)} |"
         for each, value in found
         if value is not None
     ]
