@@ -23,12 +23,14 @@ MOST: Final = 64
 class _Seat(Generic[T, R]):
     """One waiting call; `woken` is let go when it has its answer or has to lead."""
 
-    __slots__ = ("answer", "item", "woken")
+    __slots__ = ("answer", "answered", "item", "woken")
 
     def __init__(self, item: T) -> None:
         self.item = item
         self.woken = threading.Lock()
         self.woken.acquire()
+        # Beside the answer, which may be None.
+        self.answered = False
         self.answer: R | Exception | None = None
 
 
@@ -52,7 +54,7 @@ class Together(Generic[T, R]):
             leads, self._led = not self._led, True
         if not leads:
             seat.woken.acquire()
-        if seat.answer is None:
+        if not seat.answered:
             self._lead()
         # Its own group has answered it, whoever led.
         return _given(cast(R | Exception, seat.answer))
@@ -73,7 +75,7 @@ class Together(Generic[T, R]):
 
     def _leave(self, group: list[_Seat[T, R]], answers: Sequence[R | Exception]) -> None:
         for seat, answer in zip(group, answers, strict=True):
-            seat.answer = answer
+            seat.answer, seat.answered = answer, True
         with self._lock:
             following = self._waiting[0] if self._waiting else None
             self._led = following is not None

@@ -15,7 +15,7 @@ most. Marks are therefore tried at any time: one skipped because Redis was silen
 would give a revoked family that time while Redis is up.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from django.core.cache import cache
 
 from accounts.sessions.rules import Principal
 from common.cache.store import insisting
+from common.together import Together
 
 LIVE_TTL: Final = 60
 # Longer than a transaction, and than a reader takes from its query to its `add`.
@@ -35,8 +36,16 @@ Known = Principal | Literal["doubt", "dead"] | None
 
 
 def recall(family: UUID) -> Known:
-    found = cache.get(_key(family))
+    found = _TOGETHER.call(_key(family))
     return _principal(found) if isinstance(found, dict) else found
+
+
+def _recall_all(keys: Sequence[str]) -> list[Any]:
+    found = cache.get_many(keys)
+    return [found.get(key) for key in keys]
+
+
+_TOGETHER: Final = Together(_recall_all)
 
 
 def remember(family: UUID, principal: Principal) -> None:

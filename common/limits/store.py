@@ -10,6 +10,8 @@ from django.core.cache import cache
 from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from redis.exceptions import RedisError
 
+from common.together import Together
+
 # One script: a process that died between INCR and PEXPIRE would leave a counter for ever.
 COUNT: Final = """
 local found = {}
@@ -56,6 +58,7 @@ class LocalCounters:
 
 
 local: Final = LocalCounters()
+Counters = Sequence[tuple[str, float]]
 
 
 def count(key: str, window: float) -> tuple[int, float, bool]:
@@ -75,13 +78,26 @@ def is_shared() -> bool:
     return str(settings.CACHES["default"]["BACKEND"]).startswith("django_redis.")
 
 
-def count_shared(counters: Sequence[tuple[str, float]]) -> list[tuple[int, float]]:
+def count_shared(counters: Counters) -> list[tuple[int, float]]:
     """Count one in each `(key, window)`, in one call; how many there are, and the seconds left.
 
     Raises RedisError or OSError.
     """
+    return _TOGETHER.call(counters)
+
+
+def _count_all(waiting: Sequence[Counters]) -> list[list[tuple[int, float]]]:
     redis: Any = get_redis_connection("default")
-    keys = [cache.make_key(key) for key, _ in counters]
-    windows = [int(window * 1000) for _, window in counters]
-    found = redis.eval(COUNT, len(keys), *keys, *windows)
-    return [(int(used), left / 1000) for used, left in found]
+    keys = [cache.make_key(key) for counters in waiting for key, _ in counters]
+    windows = [int(window * 1000) for counters in waiting for _, window in counters]
+    found = iter(redis.eval(COUNT, len(keys), *keys, *windows))
+    return [[_counted(next(found)) for _ in counters] for counters in waiting]
+
+
+def _counted(found: Any) -> tuple[int, float]:
+    used, left = found
+    return int(used), left / 1000
+
+
+# Python's part of a call to Redis is most of what it costs: those that wait share one.
+_TOGETHER: Final = Together(_count_all)
