@@ -208,7 +208,7 @@ def page(found: Times, parts: dict[int, Any], facts: Any, wrong: list[str]) -> l
 
 
 def _told(parts: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:,g}" for name, value in parts.items())
+    return ", ".join(f"{name} {value:,}" for name, value in parts.items())
 
 
 def _row(name: str, each: dict[int, list[float]]) -> str:

@@ -39,14 +39,14 @@ three AS (SELECT *, 500 + 10 * place AS price, CASE fate WHEN 'refunded' THEN un
  WHEN 'partially_refunded' THEN side ELSE 0 END AS back FROM two)
 SELECT n, order_id, %(product)s + place, %(user)s + MOD(order_id, {USERS}), 'sku', 'name', price,
  units, price * units, price * back, back, 0, IF(fate IN ('cancelled', 'expired'), NULL, {AT})
-FROM three"""  # nosec B608  # constants of this file
+FROM three"""
 ORDERS: Final = f"""
 INSERT INTO shop_order (id, number, user_id, status, fulfilment, currency, total, refunded,
  placed_at, expires_at, deadline_suspended, paid_at)
 SELECT order_id, CONCAT('B', LPAD(order_id, 12, '0')), MIN(user_id), {FATE}, 'unfulfilled', 'USD',
  SUM(total), SUM(refunded), {AT} - INTERVAL 5 MINUTE, {AT} + INTERVAL 10 MINUTE, 0,
  MIN(purchased_at)
-FROM shop_orderline WHERE id BETWEEN %(first)s AND %(last)s GROUP BY order_id"""  # nosec B608  # the same
+FROM shop_orderline WHERE id BETWEEN %(first)s AND %(last)s GROUP BY order_id"""
 # What is kept, and the same of the rows by statements that are nobody's but this file's.
 SAME: Final = {
     "SELECT day, product_id, orders, units, amount, refunded_units, refunded FROM shop_salesday": (
