@@ -42,6 +42,7 @@ ALL: Final[dict[str, Measure]] = {
     "workers": _workers,
     "dashboards": _script("benchmarks/dashboard.py"),
     "leaderboard": _script("benchmarks/leaderboard.py"),
+    "days": _script("benchmarks/days.py"),
     # 2,000 listeners while 1,000 units sell, on the servers of the tests.
     "stream": _script(
         *(".ci/servers.py", "run", "--", sys.executable, "-m", "pytest"),

@@ -156,8 +156,8 @@ def _adapter(field: Any) -> Adapt | None:
         return lambda value: value.hex
     if isinstance(field, models.JSONField):
         return json.dumps
-    if isinstance(field, models.DateTimeField):
-        # Rows that are written together share their moments.
+    if isinstance(field, models.DateField):
+        # Rows that are written together share their moments, and days.
         return functools.lru_cache(64)(lambda value: field.get_db_prep_save(value, connection))
     if isinstance(field, BaseUnitsField) and connection.vendor != "mysql":
         return lambda value: field.get_db_prep_save(value, connection)

@@ -40,13 +40,10 @@ def by_week(
     return [{"week": week.isoformat(), "units": told(count)} for week, count in sums.items()]
 
 
-def by_day(units: Mapping[tuple[date, int], int], today: date) -> list[dict[str, object]]:
+def by_day(units: Mapping[date, int], today: date) -> list[dict[str, object]]:
     """`{day, units}` of all products together, told."""
-    sums = dict.fromkeys(days_until(today), 0)
-    for (day, _), count in units.items():
-        if day in sums:
-            sums[day] += count
-    return [{"day": day.isoformat(), "units": told(count)} for day, count in sums.items()]
+    days = days_until(today)
+    return [{"day": day.isoformat(), "units": told(units.get(day, 0))} for day in days]
 
 
 def opened(sales: Iterable[Mapping[str, Any]], moment: datetime) -> list[dict[str, Any]]:

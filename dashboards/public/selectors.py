@@ -33,13 +33,12 @@ def dashboard() -> tuple[dict[str, Any], float]:
 def _read() -> dict[str, Any]:
     moment = now()
     today = moment.date()
-    # A page of twelve weeks begins on a Monday, a month of days inside it.
-    units = statistics.units_by_day(since=rules.weeks_until(today)[0])
     month = today - timedelta(days=rules.DAYS - 1)
+    units = statistics.units_by_day(since=month)
     return {
         "as_of": moment_text(moment),
-        "counts": _counts(units, month),
-        "top_sellers": _top_sellers(units, month, today),
+        "counts": _counts(units),
+        "top_sellers": _top_sellers(month, today),
         "sales_by_day": rules.by_day(units, today),
         "new_products": [product_of(row) for row in _newest()],
         "discounts": [product_of(row) for row in _reduced()],
@@ -48,28 +47,27 @@ def _read() -> dict[str, Any]:
     }
 
 
-def _counts(units: dict[tuple[date, int], int], since: date) -> dict[str, Any]:
-    sold = sum(count for (day, _), count in units.items() if day >= since)
+def _counts(units: dict[date, int]) -> dict[str, Any]:
     return {
         "products": catalogue.product_list(member=False).count(),
         "categories": catalogue.category_list().count(),
-        "units_sold_30d": rules.told(sold),
+        "units_sold_30d": rules.told(sum(units.values())),
     }
 
 
-def _top_sellers(
-    units: dict[tuple[date, int], int], since: date, today: date
-) -> list[dict[str, Any]]:
+def _top_sellers(since: date, today: date) -> list[dict[str, Any]]:
     sold = statistics.best_sellers(since=since, limit=TOP)
-    products = catalogue.products_by_id([one.product_id for one in sold])
+    keys = [product_id for product_id, _ in sold]
+    products = catalogue.products_by_id(keys)
+    units = statistics.units_by_product(keys, since=rules.weeks_until(today)[0])
     return [
         {
-            **product_of(products[one.product_id]),
-            "units_sold_30d": rules.told(one.units),
-            "by_week": rules.by_week(units, one.product_id, today),
+            **product_of(products[product_id]),
+            "units_sold_30d": rules.told(kept),
+            "by_week": rules.by_week(units, product_id, today),
         }
-        for one in sold
-        if one.product_id in products
+        for product_id, kept in sold
+        if product_id in products
     ]
 
 

@@ -64,6 +64,23 @@ class SalesDay(Sales):
             *Sales.Meta.constraints,
             models.UniqueConstraint(fields=["day", "product"], name="salesday_once"),
         ]
+        indexes = [
+            # All that is summed: a period is read from the index alone, not row by row.
+            models.Index(
+                fields=[
+                    "day",
+                    "product",
+                    "orders",
+                    "units",
+                    "amount",
+                    "refunded_units",
+                    "refunded",
+                ],
+                name="salesday_summed",
+            ),
+            # The weeks of a few products.
+            models.Index(fields=["product", "day"], name="salesday_by_product"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.units} of {self.product_id} on {self.day}"

@@ -5,16 +5,22 @@ late, doubled or repeated ends in the same sums. Nothing is written while somebo
 the purchase's own transaction would make every buyer of a product wait for the last.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any, Final
 
-from common import clock
+from django.db.models import Model
+
+from common import clock, rows
 from common.db import transactional
 from shop.flash_sales.selectors import unit_counts
 from shop.statistics import locks, rules, selectors
 from shop.statistics.models import RunSales, SalesMark
 from shop.statistics.selectors import SALES, Book, Row, Shelf, Spot
 from shop.statistics.selectors.shelves import by_key, day_differences, differences
+
+# Rows in one statement: of a busy day there are thousands.
+BATCH: Final = 1_000
 
 
 def sales_count() -> int:
@@ -93,20 +99,25 @@ def _write(shelf: Shelf, day: date, hours: Sequence[datetime], figures: dict[Spo
     """Put an end to what was counted of these hours of a day, and of the day."""
     start = rules.start_of(day)
     shelf.hours._default_manager.filter(hour__in=hours).delete()
-    shelf.hours._default_manager.bulk_create(
-        shelf.hours(hour=hour, **_named(shelf, key, row))
-        for (hour, key), row in sorted(figures.items(), key=str)
-    )
+    _insert(shelf, "hour", shelf.hours, figures)
     shelf.days._default_manager.filter(day=day).delete()
-    sums = by_key(selectors.kept_by_hour(shelf, start, start + rules.DAY))
-    shelf.days._default_manager.bulk_create(
-        shelf.days(day=day, **_named(shelf, key, row)) for key, row in sorted(sums.items(), key=str)
-    )
+    whole = len(hours) == len(rules.hours_of(day))
+    kept = figures if whole else selectors.kept_by_hour(shelf, start, start + rules.DAY)
+    _insert(shelf, "day", shelf.days, {(day, key): row for key, row in by_key(kept).items()})
 
 
-def _named(shelf: Shelf, key: object, row: Row) -> dict[str, object]:
-    named: dict[str, object] = dict(zip(shelf.fields, row, strict=True))
-    return named | ({shelf.key: key} if shelf.key else {})
+def _insert(
+    shelf: Shelf, time: str, model: type[Model], figures: Mapping[tuple[Any, Any], Row]
+) -> None:
+    named = (time, shelf.key) if shelf.key else (time,)
+    made = [(*spot[: len(named)], *row) for spot, row in sorted(figures.items(), key=_spot)]
+    for first in range(0, len(made), BATCH):
+        rows.insert(model, (*named, *shelf.fields), made[first : first + BATCH])
+
+
+def _spot(pair: tuple[tuple[Any, Any], Row]) -> tuple[Any, str]:
+    """In the order of the unique index; keys are numbers, words, or None."""
+    return pair[0][0], str(pair[0][1])
 
 
 def _count_runs(since: datetime, event: int) -> None:

@@ -171,20 +171,43 @@ def test_units_of_a_flash_sale_count_like_others() -> None:
 def test_best_sellers_are_by_units_that_were_kept() -> None:
     today = clock.now().date()
     one, two, gone, old = (ProductFactory() for _ in range(4))
+    away = ProductFactory(archived_at=clock.now())
     for product, units, back, day in (
         (one, 9, 8, 0),
         (two, 5, 0, 1),
         (gone, 4, 4, 0),
         (old, 99, 0, 40),
+        (away, 50, 0, 0),
     ):
         sold = {"orders": 1, "units": units, "amount": units * 1000}
         given = {"refunded_units": back, "refunded": back * 1000}
         SalesDay.objects.create(product=product, day=today - timedelta(days=day), **sold, **given)
     found = selectors.best_sellers(since=today - timedelta(days=29), limit=9)
-    assert [(sold.product_id, sold.units, sold.amount) for sold in found] == [
-        (two.pk, 5, 5000),
-        (one.pk, 1, 1000),
-    ]
+    assert found == [(two.pk, 5), (one.pk, 1)]
+
+
+def test_units_of_a_day_are_those_that_were_kept_of_all_products() -> None:
+    today = clock.now().date()
+    one, two = ProductFactory(), ProductFactory()
+    for product, units, back, ago in (
+        (one, 9, 8, 0),
+        (two, 5, 0, 0),
+        (one, 3, 0, 1),
+        (two, 7, 0, 9),
+    ):
+        SalesDay.objects.create(
+            product=product,
+            day=today - timedelta(days=ago),
+            orders=1,
+            units=units,
+            amount=units * 1000,
+            refunded_units=back,
+            refunded=back * 1000,
+        )
+    yesterday = today - timedelta(days=1)
+    assert selectors.units_by_day(since=yesterday) == {today: 6, yesterday: 3}
+    kept = selectors.units_by_product([one.pk], since=yesterday)
+    assert kept == {(today, one.pk): 1, (yesterday, one.pk): 3}
 
 
 def test_what_counting_costs_does_not_grow_with_orders(

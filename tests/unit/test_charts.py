@@ -62,8 +62,12 @@ def test_days_and_weeks_end_with_today() -> None:
     assert {day.weekday() for day in weeks} == {0}
 
 
-def test_units_are_added_up_by_week_and_by_day() -> None:
+def test_units_are_added_up_by_week() -> None:
     units = {(date(2026, 11, 16), 1): 2, (TODAY, 1): 3, (TODAY, 2): 4, (date(2020, 1, 1), 1): 9}
     assert rules.by_week(units, 1, TODAY)[-1] == {"week": "2026-11-16", "units": 5}
+
+
+def test_days_without_sales_are_told_as_nothing() -> None:
+    units = {TODAY: 7, date(2020, 1, 1): 9}
     assert rules.by_day(units, TODAY)[-1] == {"day": "2026-11-21", "units": 7}
     assert sum(row["units"] or 0 for row in rules.by_day(units, TODAY)) == 7  # type: ignore[misc]

@@ -14,6 +14,7 @@ from shop.statistics.selectors.figures import (
     runs_sold,
     units_before,
     units_by_day,
+    units_by_product,
     units_of_hours,
 )
 from shop.statistics.selectors.shelves import (
@@ -70,5 +71,6 @@ __all__ = [
     "span",
     "units_before",
     "units_by_day",
+    "units_by_product",
     "units_of_hours",
 ]
