@@ -95,5 +95,5 @@ def test_the_table_is_filled_from_the_units_of_runs_that_were_there() -> None:
     before = counts(run)
     FlashTally.objects.all().delete()
     with connection.cursor() as cursor:
-        cursor.execute(import_module("shop.migrations.0011_flash_tallies").FILL)
+        cursor.execute(import_module("shop.migrations.0012_flash_tallies").FILL)
     assert (rows(run), counts(run)) == (1, before)

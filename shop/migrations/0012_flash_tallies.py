@@ -17,7 +17,7 @@ FROM shop_flashunit WHERE state <> 'free' GROUP BY run_id
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('shop', '0010_past_purchases'),
+        ('shop', '0011_sums_read_from_an_index'),
     ]
 
     operations = [
