@@ -155,7 +155,7 @@ bench-leaderboard: .venv/.full ## pages of a leaderboard of ROWS purchases, the 
 	@ROWS=$(ROWS) $(PY) benchmarks/leaderboard.py
 
 bench-stream: .venv/.full ## 2,000 listeners while 1,000 units sell: delay, memory, processor time
-	@PROVE=1 $(PY) .ci/servers.py run -- $(PY) -m pytest tests/faults/test_stream.py -k every_listener --timeout 600 $(PYTEST_ARGS)
+	@$(PY) -m benchmarks stream
 
 # What is translated: pages and letters, and not what staff see.
 TEXTS := -i '.venv/*' -i '.cache/*' -i '.ci/*' -i 'var/*' -i 'tests/*' -i 'benchmarks/*' -i 'docs/*'

@@ -44,8 +44,7 @@ class Together(Generic[T, R]):
         self._led = False
 
     def call(self, item: T) -> R:
-        # In a transaction of its caller's: nobody else's work may depend on how that ends.
-        if connection.in_atomic_block:
+        if self.is_alone():
             [answer] = self._work([item])
             return _given(answer)
         seat: _Seat[T, R] = _Seat(item)
@@ -59,12 +58,19 @@ class Together(Generic[T, R]):
         # Its own group has answered it, whoever led.
         return _given(cast(R | Exception, seat.answer))
 
+    def is_alone(self) -> bool:
+        """In a transaction of the caller's: nobody else's work may depend on how that ends."""
+        return connection.in_atomic_block
+
     def _lead(self) -> None:
         """Answer all who wait, the caller first among them; then the next one leads."""
         with self._lock:
             group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         try:
             answers: Sequence[R | Exception] = self._work([seat.item for seat in group])
+            # Found out later, it would leave all who wait without a leader.
+            if len(answers) != len(group):
+                raise RuntimeError(f"{len(answers)} answers for {len(group)} calls")
         except Exception as error:
             answers = [error] * len(group)
         except BaseException:

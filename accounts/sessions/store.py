@@ -23,8 +23,8 @@ from django.conf import settings
 from django.core.cache import cache
 
 from accounts.sessions.rules import Principal
+from common.cache.shared import Asked
 from common.cache.store import insisting
-from common.together import Together
 
 LIVE_TTL: Final = 60
 # Longer than a transaction, and than a reader takes from its query to its `add`.
@@ -45,7 +45,7 @@ def _recall_all(keys: Sequence[str]) -> list[Any]:
     return [found.get(key) for key in keys]
 
 
-_TOGETHER: Final = Together(_recall_all)
+_TOGETHER: Final = Asked(_recall_all)
 
 
 def remember(family: UUID, principal: Principal) -> None:

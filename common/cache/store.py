@@ -39,6 +39,11 @@ class Breaker:
         self._clock, self._lock = clock, threading.Lock()
         self._open_until = 0.0
 
+    @property
+    def is_closed(self) -> bool:
+        """The last call was answered, or failed at once."""
+        return not self._open_until
+
     @contextmanager
     def call(self) -> Iterator[None]:
         """Around one call. Raises redis' ConnectionError where it is not to be made."""

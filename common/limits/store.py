@@ -5,12 +5,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from django.conf import settings
 from django.core.cache import cache
 from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from redis.exceptions import RedisError
 
-from common.together import Together
+from common.cache.shared import Asked, is_shared
 
 # One script: a process that died between INCR and PEXPIRE would leave a counter for ever.
 COUNT: Final = """
@@ -73,11 +72,6 @@ def count(key: str, window: float) -> tuple[int, float, bool]:
     return *counted, True
 
 
-def is_shared() -> bool:
-    """Whether the cache is Redis."""
-    return str(settings.CACHES["default"]["BACKEND"]).startswith("django_redis.")
-
-
 def count_shared(counters: Counters) -> list[tuple[int, float]]:
     """Count one in each `(key, window)`, in one call; how many there are, and the seconds left.
 
@@ -99,5 +93,4 @@ def _counted(found: Any) -> tuple[int, float]:
     return int(used), left / 1000
 
 
-# Python's part of a call to Redis is most of what it costs: those that wait share one.
-_TOGETHER: Final = Together(_count_all)
+_TOGETHER: Final = Asked(_count_all)

@@ -17,9 +17,9 @@ from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from redis import Redis
 from redis.exceptions import RedisError
 
+from common.cache.shared import is_shared as is_shared
 from common.cache.volatile import volatile
 from common.limits.store import count
-from common.limits.store import is_shared as is_shared
 from payments.market.rules.prices import Price
 
 AWAY: Final = (RedisError, OSError)

@@ -7,7 +7,7 @@ ends the run, or after. Nobody writes it while it sells: its units decide.
 from django.db import connection
 from django.db.models.functions import Now
 
-from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashUnit
+from shop.flash_sales.models import FlashPurchase, FlashRun, FlashSale, FlashTally, FlashUnit
 from shop.flash_sales.rules import SETTLING, UnitState
 
 
@@ -47,6 +47,11 @@ def units_of(purchase_id: int) -> list[FlashUnit]:
     """A purchase's units; a list, because callers change what they were found by."""
     units = FlashUnit.objects.select_for_update().filter(purchase_id=purchase_id)
     return list(units.order_by("number"))
+
+
+def tallies(run_id: int) -> list[FlashTally]:
+    """Those that nobody is writing or merging at this moment: others wait for no merge, nor it."""
+    return list(FlashTally.objects.select_for_update(skip_locked=True).filter(run_id=run_id))
 
 
 def unplaced_purchases(run_id: int) -> list[FlashPurchase]:

@@ -4,16 +4,6 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
-FILL = """
-INSERT INTO shop_flashtally (run_id, held, sold, returned)
-SELECT run_id,
-    SUM(CASE WHEN state = 'held' THEN 1 ELSE 0 END),
-    SUM(CASE WHEN state = 'sold' THEN 1 ELSE 0 END),
-    SUM(CASE WHEN state = 'returned' THEN 1 ELSE 0 END)
-FROM shop_flashunit WHERE state <> 'free' GROUP BY run_id
-"""
-
-
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -34,6 +24,4 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'flash tallies',
             },
         ),
-        # Processes of the version before write no tallies: `rebuild_statistics` adds theirs.
-        migrations.RunSQL(FILL, migrations.RunSQL.noop),
     ]

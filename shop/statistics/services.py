@@ -13,7 +13,7 @@ from django.db.models import Model
 
 from common import clock, rows
 from common.db import transactional
-from shop.flash_sales.selectors import unit_counts
+from shop.flash_sales.selectors import units_counted
 from shop.statistics import locks, rules, selectors
 from shop.statistics.models import RunSales, SalesMark
 from shop.statistics.selectors import SALES, Book, Row, Shelf, Spot
@@ -135,7 +135,7 @@ def _write_runs(keys: Collection[int]) -> None:
             sold=counts.sold,
             returned=counts.returned,
         )
-        for pk, counts in sorted(unit_counts(keys).items())
+        for pk, counts in sorted(units_counted(keys).items())
     )
 
 

@@ -43,6 +43,10 @@ ALLOWED: Final = {
     ("shop.flash_sales.sweep", "shop_flashrun"): SWEPT,
     ("shop.flash_sales.sweep", "shop_flashtally"): "200 rows at most of each run that sold last",
     ("shop.statistics.count", "shop_flashrun"): SWEPT,
+    (
+        "shop.statistics.count",
+        "shop_flashunit",
+    ): "of open runs, each 20 s, whatever tallies say",
     ("shop.imports.forget", "shop_productimport"): "hourly; staff's trial imports",
     ("payments.checkout.count_histories", "shop_orderline"): SUMMED,
     ("payments.checkout.count_histories", "payments_payment"): SUMMED,

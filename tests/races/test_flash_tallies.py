@@ -11,7 +11,7 @@ from common.together import Together
 from config import invariants
 from payments.checkout import services as checkout
 from payments.checkout.services import flash
-from shop.flash_sales import selectors
+from shop.flash_sales import locks, selectors
 from shop.flash_sales.models import FlashRun, FlashTally
 from shop.flash_sales.services import tally as tallies
 from tests.factories.flash import live_run
@@ -63,18 +63,35 @@ def test_a_sum_that_is_merged_while_buyers_add_to_it_never_sinks() -> None:
     run, ended = live_run(units=BUYERS), threading.Event()
 
     def rush() -> None:
+        """Ten at a time without a pause between them."""
+        calls = [buy(run) for _ in range(BUYERS)]
         try:
-            for _ in range(BUYERS // 10):
-                in_parallel([buy(run) for _ in range(10)])
+            in_parallel([lambda part=calls[n::10]: [call() for call in part] for n in range(10)])
         finally:
             ended.set()
 
-    merge = until(ended, lambda: tallies._merge(run.pk))
+    merge = until(ended, lambda: tallies.tally_merge(run.pk))
     _, seen, *merged = in_parallel([rush, until(ended, lambda: held(run)), merge, merge])
     assert all(isinstance(each, list) for each in merged), merged
     assert seen == sorted(seen)
     assert held(run) == BUYERS
     assert invariants.breaches() == []
+
+
+def test_control_two_that_merge_without_a_lock_count_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, both = live_run(units=4), threading.Barrier(2)
+    in_parallel([buy(run), buy(run)])
+
+    def unlocked(run_id: int) -> list[FlashTally]:
+        found = list(FlashTally.objects.filter(run_id=run_id))
+        both.wait(60)
+        return found
+
+    monkeypatch.setattr(locks, "tallies", unlocked)
+    in_parallel([lambda: tallies.tally_merge(run.pk)] * 2)
+    assert (held(run), selectors.tally_gaps()) == (4, {run.pk: selectors.Gap(-2, 0, 0)})
 
 
 def test_control_a_merge_that_deletes_what_it_has_not_read_loses_units() -> None:

@@ -1,11 +1,13 @@
 """Units by state as a sum of what each transaction changed."""
 
+from datetime import timedelta
 from importlib import import_module
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import F
 
 from config import invariants
 from payments.checkout import services as checkout
@@ -14,6 +16,8 @@ from shop.flash_sales.models import FlashRun, FlashTally
 from shop.flash_sales.rules import Counts, UnitState
 from shop.flash_sales.selectors import Gap
 from shop.flash_sales.services import tally as tallies
+from shop.statistics import services as sales
+from shop.statistics.models import RunSales
 from tests.factories.flash import buy, live_run, pay
 from tests.factories.orders import own_rollbacks, settled  # noqa: F401
 
@@ -90,10 +94,31 @@ def test_what_another_version_left_out_is_found_and_added() -> None:
     assert invariants.breaches() == []
 
 
+def test_statistics_go_on_beside_wrong_tallies_and_are_right_once_they_are_mended() -> None:
+    """A process of before has held units, and one of now gives them back."""
+    run = used_run()
+    FlashTally.objects.create(run=run, held=-2)
+    assert counts(run).held < 0
+    FlashRun.objects.filter(pk=run.pk).update(starts_at=F("starts_at") - timedelta(minutes=1))
+    sales.sales_count()
+    kept = RunSales.objects.get(run=run).counts
+    assert kept == selectors.units_counted([run.pk])[run.pk]
+    call_command("rebuild_statistics", stdout=StringIO())
+    assert counts(run) == kept
+    call_command("rebuild_statistics", check=True, stdout=StringIO())
+
+
+def test_the_end_of_a_run_makes_its_tallies_one_and_right() -> None:
+    run = used_run()
+    FlashTally.objects.create(run=run, held=-2)
+    services.run_end(run_id=run.pk, reason=FlashRun.End.STAFF)
+    assert (rows(run), counts(run)) == (1, Counts(0, 1, 2, 7))
+
+
 def test_the_table_is_filled_from_the_units_of_runs_that_were_there() -> None:
     run = used_run()
     before = counts(run)
     FlashTally.objects.all().delete()
     with connection.cursor() as cursor:
-        cursor.execute(import_module("shop.migrations.0012_flash_tallies").FILL)
+        cursor.execute(import_module("shop.migrations.0013_tally_what_is_sold").FILL)
     assert (rows(run), counts(run)) == (1, before)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from celery.signals import worker_process_init
@@ -10,6 +11,11 @@ from celery.signals import worker_process_init
 from config import startup
 
 FROZEN = "import gc; {}; print(gc.get_freeze_count())"
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUK_STATE_DIR", str(tmp_path))
 
 
 def frozen(statement: str) -> int:

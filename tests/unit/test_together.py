@@ -1,12 +1,15 @@
 """Calls that wait at the same moment are carried out as one."""
 
 import threading
+import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
 
+from common.cache import shared
+from common.cache.shared import Asked
 from common.limits import store as limits
 from common.together import Together
 from tests.sizes import LOOSE
@@ -47,8 +50,10 @@ def called(work: Slow, items: Sequence[Any]) -> list[Any]:
         first = pool.submit(call, items[0])
         assert work.begun.wait(WAIT)
         others = [pool.submit(call, item) for item in items[1:]]
-        while len(together._waiting) < len(others):
-            threading.Event().wait(0.001)
+        for _ in range(int(WAIT * 1000)):
+            if len(together._waiting) == len(others):
+                break
+            time.sleep(0.001)
         work.free.set()
         return [each.result(WAIT) for each in (first, *others)]
 
@@ -63,6 +68,37 @@ def test_an_answer_may_be_none_and_an_error_is_its_callers_own() -> None:
     work = Slow()
     assert called(work, [None, None, "bad", "c"]) == [None, None, "bad", "c!"]
     assert len(work.groups) == 2
+
+
+def test_too_few_answers_leave_nobody_waiting() -> None:
+    together: Together[int, int] = Together(lambda group: [])
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="0 answers for 1"):
+            together.call(1)
+
+
+@pytest.mark.parametrize(("kind", "at_once"), [(Asked, True), (Together, False)])
+def test_while_redis_is_silent_nobody_waits_for_the_one_who_tries(
+    kind: type[Together[str, str]], *, at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: behind a leader all wait as long as he does."""
+    monkeypatch.setattr(shared, "_breaker_is_closed", lambda: False)
+    monkeypatch.setattr(shared, "is_shared", lambda: True)
+    tries, back = threading.Event(), threading.Event()
+
+    def work(group: Sequence[str]) -> list[str]:
+        if group[0] == "first":
+            tries.set()
+            back.wait(WAIT)
+        return list(group)
+
+    together = kind(work)
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(together.call, "first")
+        assert tries.wait(WAIT)
+        second = pool.submit(together.call, "second")
+        assert bool(wait([second], 0.3 if not at_once else WAIT).done) is at_once
+        back.set()
 
 
 class Counting:

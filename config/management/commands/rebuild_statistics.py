@@ -20,8 +20,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
         if not check:
+            # First: the dashboards' figures of an ended run are counted but once.
+            runs = tallies_mend()
             days = max(sales.sales_recount(), payments.methods_recount())
-            histories, runs = histories_recount(), tallies_mend()
+            histories = histories_recount()
             self.stdout.write(f"{days} days and {histories} long histories counted")
             self.stdout.write(f"{runs} flash runs whose tallies were wrong")
             return

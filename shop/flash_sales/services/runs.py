@@ -26,7 +26,7 @@ from shop.flash_sales.rules import RunStatus, UnitState
 from shop.flash_sales.services.places import Plan, place_find, way_give
 from shop.flash_sales.services.pool import units_add, units_from_stock
 from shop.flash_sales.services.replan import run_replan
-from shop.flash_sales.services.tally import tallies_merge, tally
+from shop.flash_sales.services.tally import tallies_merge, tally, tally_mend, tally_merge
 from shop.inventory import services as inventory
 
 
@@ -187,6 +187,9 @@ def run_end(*, run_id: int, reason: FlashRun.End, actor_id: int | None = None) -
     free = FlashUnit.objects.filter(run=run, state=UnitState.FREE)
     left = free.update(state=UnitState.RETURNED)
     tally(run.pk, to=UnitState.RETURNED, count=left)
+    # Statistics keep what an ended run was.
+    tally_mend(run.pk)
+    tally_merge(run.pk)
     if left:
         inventory.stock_from_run(product_id=run.sale.product_id, quantity=left, reason=str(run))
     record(
@@ -229,8 +232,8 @@ def runs_sweep() -> int:
     for run_id in selectors.runs_with_unplaced():
         positions_give(run_id=run_id)
     ended = sum(_end(run_id) for run_id in selectors.runs_to_end())
-    tallies_merge()
     live.figures_confirm()
+    tallies_merge()
     return ended
 
 

@@ -38,14 +38,15 @@ def tallies_merge() -> int:
     crowded = rows.annotate(n=Count("pk")).filter(n__gt=MOST)
     runs = list(crowded.values_list("run_id", flat=True))
     for run_id in runs:
-        _merge(run_id)
+        tally_merge(run_id)
     return len(runs)
 
 
 @transactional
-def _merge(run_id: int) -> None:
-    # Those that another transaction writes meanwhile are not seen, and stay.
-    rows = list(FlashTally.objects.select_for_update().filter(run_id=run_id))
+def tally_merge(run_id: int) -> None:
+    rows = locks.tallies(run_id)
+    if len(rows) < 2:
+        return
     sums = {state: sum(getattr(row, state) for row in rows) for state in TALLIED}
     FlashTally.objects.filter(pk__in=[row.pk for row in rows]).delete()
     FlashTally.objects.create(run_id=run_id, **sums)
@@ -56,11 +57,12 @@ def tallies_mend() -> int:
 
     It takes a process of an earlier version, or a hand in the database, to make one wrong.
     """
-    return sum(_mend(run_id) for run_id in selectors.tally_gaps())
+    return sum(tally_mend(run_id) for run_id in selectors.tally_gaps())
 
 
 @transactional
-def _mend(run_id: int) -> bool:
+def tally_mend(run_id: int) -> bool:
+    """Whether it was wrong."""
     # One at a time: two would each add what is missing.
     locks.run(run_id)
     gap = selectors.tally_gaps(run_id).get(run_id)
