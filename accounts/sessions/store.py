@@ -23,8 +23,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from accounts.sessions.rules import Principal
-from common.cache.shared import Asked
-from common.cache.store import insisting
+from common.cache.store import Asked, insisting
 
 LIVE_TTL: Final = 60
 # Longer than a transaction, and than a reader takes from its query to its `add`.

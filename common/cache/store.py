@@ -10,9 +10,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
+from django.conf import settings
+from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from redis.client import Pipeline, Redis
 from redis.connection import ConnectionPool
 from redis.exceptions import ConnectionError, TimeoutError
+
+from common.together import R, T, Together
 
 # After a wait in vain no call is made for so long; then one, while the others go on failing.
 OPEN_SECONDS: Final = 2.0
@@ -100,3 +104,23 @@ class ClientPipeline(Pipeline):
             return []
         with self.connection_pool.breaker.call():
             return super().execute(raise_on_error)
+
+
+def is_shared() -> bool:
+    """Whether the cache is Redis."""
+    return str(settings.CACHES["default"]["BACKEND"]).startswith("django_redis.")
+
+
+class Asked(Together[T, R]):
+    """Calls that wait at the same moment are one: Python's part is most of what each costs.
+
+    While Redis is silent each asks alone: one finds out, and the others fail at once. Behind the
+    one that tries whether it is back, all would wait as long as it does.
+    """
+
+    def is_alone(self) -> bool:
+        return super().is_alone() or (is_shared() and not _breaker_is_closed())
+
+
+def _breaker_is_closed() -> bool:
+    return bool(get_redis_connection("default").connection_pool.breaker.is_closed)

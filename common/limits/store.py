@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from redis.exceptions import RedisError
 
-from common.cache.shared import Asked, is_shared
+from common.cache.store import Asked, is_shared
 
 # One script: a process that died between INCR and PEXPIRE would leave a counter for ever.
 COUNT: Final = """

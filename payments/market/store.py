@@ -17,7 +17,7 @@ from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from redis import Redis
 from redis.exceptions import RedisError
 
-from common.cache.shared import is_shared as is_shared
+from common.cache.store import is_shared as is_shared
 from common.cache.volatile import volatile
 from common.limits.store import count
 from payments.market.rules.prices import Price

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
-from common.cache.shared import is_shared
+from common.cache.store import is_shared
 from common.limits.store import count_shared
 
 _PREFIX: Final = "risk"

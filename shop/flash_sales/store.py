@@ -18,7 +18,7 @@ from django.core.cache import cache
 from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from redis.exceptions import RedisError
 
-from common.cache.shared import is_shared
+from common.cache.store import is_shared
 
 # Handed out twice a unit costs a try, and held back too long a sale.
 LAPSES_MS: Final = 5_000

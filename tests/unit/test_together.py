@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from common.cache import shared
-from common.cache.shared import Asked
+from common.cache import store as shared
+from common.cache.store import Asked
 from common.limits import store as limits
 from common.together import Together
 from tests.sizes import LOOSE

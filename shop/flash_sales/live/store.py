@@ -22,7 +22,7 @@ from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from redis import asyncio as redis_async
 from redis.exceptions import RedisError
 
-from common.cache.shared import is_shared
+from common.cache.store import is_shared
 from shop.flash_sales.live.rules import Figures, decode, encode, micros, moment
 
 AWAY: Final = (RedisError, OSError)

@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from redis.exceptions import RedisError
 
-from common.cache.shared import is_shared
+from common.cache.store import is_shared
 from shop.flash_sales.waiting.rules import Room
 
 AWAY: Final = (RedisError, OSError)
