@@ -18,8 +18,8 @@ VENV: Final = ROOT / ".cache" / "oscar"
 PRODUCTS, CUSTOMERS = 20, 256
 # One thread a process: with more, its stock goes wrong and half of its answers are errors.
 THREADS: Final = os.environ.get("OSCAR_THREADS", "1")
-LIST, OSCAR_LIST = "list of 20, a customer", "Oscar: list of 20, no prices, a customer"
-SEEN, OSCAR_SEEN = "list of 20, a visitor", "Oscar: list of 20, no prices, a visitor"
+LIST, OSCAR_LIST = "list of 20, a customer", "Oscar: 20 without prices, a customer"
+SEEN, OSCAR_SEEN = "list of 20, a visitor", "Oscar: 20 without prices, a visitor"
 PATH, OSCAR_PATH = "/api/v1/products/?page_size=20", "/api/products/?limit=20"
 ORDER, OSCAR_ORDER = "order by wallet, one product", "Oscar: order, one product, no payment"
 
