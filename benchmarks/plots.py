@@ -16,7 +16,7 @@ RESULTS: Final = ROOT / "benchmarks" / "results"
 IMAGES: Final = ROOT / "docs" / "images"
 
 # In pixels: names on the left, bars in the middle, figures behind them.
-NAMES, BARS, FIGURES = 260, 420, 140
+NAMES, BARS, FIGURES = 300, 420, 140
 ROW, BAR, TOP = 30, 16, 40
 STYLE: Final = (
     "text{font:13px system-ui,sans-serif;fill:#2b1a10}.t{font-weight:600;font-size:15px}"
