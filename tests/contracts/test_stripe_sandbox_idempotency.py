@@ -1,8 +1,10 @@
 """Idempotency keys: replay, refusal, what is kept and for how long, unknown outcomes."""
 
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -201,3 +203,22 @@ def test_keys_have_at_most_255_characters(stand_in, length):
     headers = {"Authorization": f"Bearer {KEY}", "Idempotency-Key": "k" * length}
     answer = httpx.post(f"{stand_in.url}/v1/customers", headers=headers)
     assert answer.status_code == (200 if length == 255 else 400)
+
+
+def test_half_a_request_of_a_caller_who_died_is_none_and_leaves_its_key_free(client, stand_in):
+    """What had come by then would have been a payment of its own."""
+    come = "amount=1000&currency=usd"
+    address = urlsplit(stand_in.url)
+    head = (
+        f"POST /v1/payment_intents HTTP/1.1\r\nHost: {address.netloc}\r\n"
+        f"Authorization: Bearer {KEY}\r\nIdempotency-Key: half\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 99\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname, address.port), timeout=30) as link:
+        link.sendall((head + come).encode())
+        link.shutdown(socket.SHUT_WR)
+        assert link.recv(1000) == b""
+    assert client.v1.payment_intents.list().data == []
+    params = intent_params(amount=2000)
+    made = client.v1.payment_intents.create(params, keyed("half"))
+    assert made.amount == 2000

@@ -35,8 +35,12 @@ class _Handler(BaseHTTPRequestHandler):
     server: "_Server"
 
     def _serve(self) -> None:
+        sent = self._body()
+        if sent is None:
+            self.close_connection = True
+            return
         try:
-            body = self.server.app(self._environ(), self._start)
+            body = self.server.app(self._environ(sent), self._start)
         except HangUp:
             self._hang_up()
             return
@@ -56,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         return self.wfile.write
 
-    def _environ(self) -> dict[str, Any]:
+    def _environ(self, sent: bytes) -> dict[str, Any]:
         target = urlsplit(self.path)
         host, port = self.server.server_address[:2]
         environ: dict[str, Any] = {
@@ -68,20 +72,22 @@ class _Handler(BaseHTTPRequestHandler):
             "SERVER_NAME": host,
             "SERVER_PORT": str(port),
             "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(self._body()),
+            "wsgi.input": io.BytesIO(sent),
         }
         for name, value in self.headers.items():
             environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
         return environ
 
-    def _body(self) -> bytes:
+    def _body(self) -> bytes | None:
+        """None where the caller died before the end: half a request must not keep its key."""
         length = self.headers.get("Content-Length", "0")
         chunked = "Transfer-Encoding" in self.headers
         if chunked or not length.isdigit() or int(length) > MAX_BODY:
             # The rest of the body would be read as the next request.
             self.close_connection = True
             return self.rfile.read(MAX_BODY + 1) if length.isdigit() else b""
-        return self.rfile.read(int(length))
+        body = self.rfile.read(int(length))
+        return body if len(body) == int(length) else None
 
     def _hang_up(self) -> None:
         self.close_connection = True
