@@ -1,6 +1,8 @@
 """Serializers that ignore nothing, and the fields in which money crosses the HTTP border."""
 
+from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any, ClassVar, Final
 
 from drf_spectacular.utils import extend_schema_field
@@ -9,6 +11,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from common import money
 
+Reader = serializers.Serializer[Any]
 # 256 KiB hold 20,000 names, and an answer that repeats them all is ten times that long.
 MOST_UNKNOWN: Final = 100
 
@@ -27,6 +30,21 @@ class StrictSerializer(serializers.Serializer[Any]):
             names = sorted(map(str, unknown))[:MOST_UNKNOWN]
             raise ValidationError({name: [detail] for name in names})
         return super().to_internal_value(data)
+
+
+def validated(reader: type[Reader], data: Any) -> dict[str, Any]:
+    """What a body or a query says; raises ValidationError."""
+    found: Mapping[str, Any] = reader_of(reader).run_validation(data)
+    return dict(found)
+
+
+@cache
+def reader_of(reader: type[Reader]) -> Reader:
+    """One for all requests, which must keep nothing of any of them.
+
+    Each new one copies each of its fields: 0.2 ms of a purchase.
+    """
+    return reader()
 
 
 class QuerySerializer(StrictSerializer):

@@ -10,6 +10,7 @@ from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.views import APIView
 
 from common.api.pagination import Cursor, InMemory, Pages
+from common.api.serializers import validated
 
 S = TypeVar("S", bound="Serializer[Any]")
 Out = type[BaseSerializer[Any]]
@@ -25,15 +26,11 @@ def _nothing(_: list[Any]) -> dict[str, Any]:
 class ApiView(APIView):
     def body(self, request: Request, serializer: type[S]) -> dict[str, Any]:
         """The validated body; raises ValidationError."""
-        bound = serializer(data=request.data, context={"request": request})
-        bound.is_valid(raise_exception=True)
-        return dict(bound.validated_data)
+        return validated(serializer, request.data)
 
     def query(self, request: Request, serializer: type[S]) -> dict[str, Any]:
         """The validated query parameters; raises ValidationError."""
-        bound = serializer(data=request.query_params.dict())
-        bound.is_valid(raise_exception=True)
-        return dict(bound.validated_data)
+        return validated(serializer, request.query_params.dict())
 
     def pages(
         self,

@@ -22,7 +22,7 @@ from rest_framework.exceptions import ValidationError
 from common import context, errors
 from common.addresses import bucket, rightmost_untrusted
 from common.api import problems
-from common.api.serializers import QuerySerializer
+from common.api.serializers import QuerySerializer, validated
 from common.errors import SoukError
 from shop.flash_sales.live.hub import RETRY, Hub, Listener
 from shop.flash_sales.serializers import StreamQuery
@@ -192,9 +192,7 @@ class Request:
 
     def query(self, serializer: type[QuerySerializer]) -> dict[str, Any]:
         """Raises ValidationError."""
-        asked = serializer(data=dict(parse_qsl(self._scope["query_string"].decode("latin-1"))))
-        asked.is_valid(raise_exception=True)
-        return dict(asked.validated_data)
+        return validated(serializer, dict(parse_qsl(self._scope["query_string"].decode("latin-1"))))
 
     async def send_json(self, send: Send, status: int, body: Any, **how: Any) -> int:
         await self.start(send, status, how.pop("content_type", "application/json"), how)
