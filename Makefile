@@ -152,7 +152,7 @@ bench-flash: .venv/.full ## flash purchases against FOR UPDATE, an empty view, r
 ROWS ?= 10000000
 
 bench-leaderboard: .venv/.full ## pages of a leaderboard of ROWS purchases, the first and the deepest
-	@ROWS=$(ROWS) $(PY) benchmarks/leaderboard.py
+	@ROWS=$(ROWS) $(PY) -m benchmarks leaderboard
 
 bench-stream: .venv/.full ## 2,000 listeners while 1,000 units sell: delay, memory, processor time
 	@$(PY) -m benchmarks stream
@@ -169,7 +169,7 @@ translations: .venv/.full ## new texts into the catalogues of locale/, and compi
 ORDERS ?= 1000000
 
 bench-dashboard: .venv/.full ## the dashboards at 1,000 and at ORDERS orders: p50 and their ratio
-	@ROUNDS=$(ROUNDS) ORDERS=$(ORDERS) $(PY) benchmarks/dashboard.py
+	@ROUNDS=$(ROUNDS) ORDERS=$(ORDERS) $(PY) -m benchmarks dashboards
 
 screenshots: .venv/.full ## the pictures of docs/images, of a shop that was just started
 	@$(PY) -m tests.e2e.screenshots

@@ -24,12 +24,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
+import servers
 
-import servers  # noqa: E402  # found by the line above
-
-from benchmarks import report  # noqa: E402
+from benchmarks import ROOT, report
 
 FEW, MANY = 1_000, int(os.environ.get("ORDERS") or 1_000_000)
 ROUNDS = int(os.environ.get("ROUNDS") or 9)
@@ -281,7 +278,7 @@ class Asked:
             "LOG_LEVEL": "ERROR",
         }
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--child", str(orders)],
+            [sys.executable, "-m", "benchmarks.dashboard", "--child", str(orders)],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,

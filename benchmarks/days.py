@@ -24,13 +24,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
+import servers
 
-import servers  # noqa: E402  # found by the line above
-
-from benchmarks import report  # noqa: E402
-from benchmarks.shape import say  # noqa: E402
+from benchmarks import report
+from benchmarks.shape import say
 
 FEW: Final = 10_000
 MANY: Final = int(os.environ.get("LINES") or 10_000_000) // 2 * 2
@@ -187,14 +184,8 @@ def compared(today: date, found: Times) -> Iterator[str]:
 
 
 def page(found: Times, parts: dict[int, Any], facts: Any, wrong: list[str]) -> list[str]:
-    told = ", ".join(f"{key} {value}" for key, value in facts.items())
     return [
-        "# days",
-        "",
-        (__doc__ or "").strip(),
-        "",
-        f"{told}.",
-        "",
+        *report.heading("days", __doc__, facts),
         *(f"{lines:,} lines: {_told(each)}." for lines, each in parts.items()),
         "",
         f"| ms in MySQL, median (5-95 %) | {FEW:,} lines | {MANY:,} | {MOST_MS:g} at most |",

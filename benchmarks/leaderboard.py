@@ -25,12 +25,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
+import servers
 
-import servers  # noqa: E402  # found by the line above
-
-from benchmarks import report  # noqa: E402
+from benchmarks import ROOT, report
 
 BATCH = 50_000
 TRIES = int(os.environ.get("TRIES", "300"))

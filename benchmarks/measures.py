@@ -8,18 +8,17 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks.shape import ROOT
+from benchmarks import ROOT
 
 Measure = Callable[[], list[str]]
 
 
-def _script(*words: str) -> Measure:
+def _apart(module: str) -> Measure:
     """A program of its own, which tells its result itself."""
 
     def run() -> list[str]:
-        argv = [sys.executable, *words]
-        done = subprocess.run(argv, cwd=ROOT, check=False)
-        return [f"{words[0]} ended with {done.returncode}"] if done.returncode else []
+        done = subprocess.run([sys.executable, "-m", module], cwd=ROOT, check=False)
+        return [f"{module} ended with {done.returncode}"] if done.returncode else []
 
     return run
 
@@ -45,8 +44,8 @@ def _stream() -> list[str]:
 ALL: Final[dict[str, Measure]] = {
     "start": _start,
     "workers": _workers,
-    "dashboards": _script("benchmarks/dashboard.py"),
-    "leaderboard": _script("benchmarks/leaderboard.py"),
-    "days": _script("benchmarks/days.py"),
+    "dashboards": _apart("benchmarks.dashboard"),
+    "leaderboard": _apart("benchmarks.leaderboard"),
+    "days": _apart("benchmarks.days"),
     "stream": _stream,
 }

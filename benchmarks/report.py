@@ -76,16 +76,16 @@ def machine() -> dict[str, Any]:
     }
 
 
+def heading(name: str, about: str | None, facts: Mapping[str, Any]) -> list[str]:
+    told = ", ".join(f"{key} {value}" for key, value in facts.items())
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    return [f"# {name}, {day}", "", (about or "").strip(), "", f"{told}.", ""]
+
+
 def page(name: str, about: str, rounds: Rounds, ratios: Sequence[Ratio], **more: Any) -> list[str]:
     """The lines of a result; `more`: `facts` of the run, `wrong` for what was not exact."""
-    facts = ", ".join(f"{key} {value}" for key, value in more["facts"].items())
     return [
-        f"# {name}, {datetime.now(UTC):%Y-%m-%d}",
-        "",
-        about,
-        "",
-        f"{facts}.",
-        "",
+        *heading(name, about, more["facts"]),
         "Callers, server and databases share the machine. Medians of the rounds; trust the ratios.",
         "",
         "| way | per second | from-to | p50 ms | p99 ms | app CPU-ms | mysqld | redis |",

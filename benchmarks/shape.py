@@ -13,11 +13,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
+import servers
+from throwaway.base import HOST, free_port
 
-import servers  # noqa: E402  # found by the line above
-from throwaway.base import HOST, free_port  # noqa: E402
+from benchmarks import ROOT
 
 WEB_THREADS: Final = os.environ.get("WEB_THREADS", "32")
 TICK: Final = os.sysconf("SC_CLK_TCK")

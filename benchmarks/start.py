@@ -120,19 +120,13 @@ def family_memory(pid: int) -> float:
 
 
 def _page(found: dict[str, list[Started]], facts: dict[str, Any]) -> list[str]:
-    told = ", ".join(f"{key} {value}" for key, value in facts.items())
     rows = [f"| {name} | {' | '.join(_medians(each))} |" for name, each in found.items()]
     web = found["web"]
     seconds, megabytes = (
         statistics.median(x) for x in zip(*[(w.seconds, w.megabytes) for w in web], strict=True)
     )
     return [
-        "# start",
-        "",
-        (__doc__ or "").strip(),
-        "",
-        f"{told}.",
-        "",
+        *report.heading("start", __doc__, facts),
         f"| process | seconds | processor seconds | MB | MB after {CALLS} calls |",
         "| --- | --- | --- | --- | --- |",
         *rows,

@@ -49,14 +49,8 @@ def _shown(told: Path) -> str:
 
 
 def _page(found: dict[int, str], facts: dict[str, Any], wrong: list[str]) -> list[str]:
-    told = ", ".join(f"{key} {value}" for key, value in facts.items())
     return [
-        "# stream",
-        "",
-        (__doc__ or "").strip(),
-        "",
-        f"{told}.",
-        "",
+        *report.heading("stream", __doc__, facts),
         *(
             f"- {f'{pace} a second' if pace else 'As fast as they go'}: {shown or 'failed'}."
             for pace, shown in found.items()

@@ -147,19 +147,13 @@ def _spent(served: Shape, worker: int) -> dict[str, float]:
 
 
 def _page(found: dict[str, list[dict[str, float]]], facts: Any, wrong: list[str]) -> list[str]:
-    told = ", ".join(f"{key} {value}" for key, value in facts.items())
     names = ("per_second", "worker_cpu_ms", "mysqld_cpu_ms", "redis_cpu_ms")
     rows = [
         f"| {kind} | " + " | ".join(f"{_median(each, name):g}" for name in names) + " |"
         for kind, each in found.items()
     ]
     return [
-        "# workers",
-        "",
-        (__doc__ or "").strip(),
-        "",
-        f"{told}.",
-        "",
+        *report.heading("workers", __doc__, facts),
         "| kind | tasks a second | worker's CPU-ms | mysqld's | redis's |",
         "| --- | --- | --- | --- | --- |",
         *rows,
