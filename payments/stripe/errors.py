@@ -53,8 +53,14 @@ class Unreachable(TryLater):
     """No answer, or one that says nothing about the outcome: ask what happened first."""
 
 
-class ServerFault(Unreachable):
-    """Stripe answered 5xx. It keeps that answer under the idempotency key for 24 hours."""
+class KeySpent(Unreachable):
+    """Under this idempotency key Stripe says nothing else for 24 hours: it stands for another call,
+    one of an older version of ours with other parameters, say.
+    """
+
+
+class ServerFault(KeySpent):
+    """Stripe answered 5xx, and keeps that answer under the key."""
 
 
 class NotYetKnown(TryLater):

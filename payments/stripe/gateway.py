@@ -18,7 +18,14 @@ from django.conf import settings
 
 from common import outside
 from payments.stripe import rules
-from payments.stripe.errors import BadSignature, Declined, Refused, ServerFault, Unreachable
+from payments.stripe.errors import (
+    BadSignature,
+    Declined,
+    KeySpent,
+    Refused,
+    ServerFault,
+    Unreachable,
+)
 
 T = TypeVar("T")
 # As many as Stripe gives at once.
@@ -111,12 +118,13 @@ def _answers() -> Iterator[None]:
         yield
     except stripe.CardError as error:
         raise Declined(_card_error(error)) from error
+    except stripe.IdempotencyError as error:
+        raise KeySpent(type(error).__name__) from error
     # A wrong key is ours to mend, not the customer's: what was asked waits until it is.
     except (
         stripe.APIConnectionError,
         stripe.RateLimitError,
         stripe.APIError,
-        stripe.IdempotencyError,
         stripe.AuthenticationError,
         stripe.PermissionError,
     ) as error:
@@ -134,14 +142,14 @@ def _unknown(error: stripe.StripeError) -> Unreachable:
 
 
 def _with_key(key: str, call: Callable[[str], T]) -> T:
-    """Call with `key`; where Stripe keeps a 5xx under it, with a new one.
+    """Call with `key`; where that is spent, with a new one.
 
     Only for what may exist twice: an intent or customer that nobody uses moves no money.
     """
     try:
         with _answers():
             return call(key)
-    except ServerFault:
+    except KeySpent:
         with _answers():
             return call(another(key))
 
@@ -242,13 +250,13 @@ def _last_error(error: Any) -> dict[str, Any]:
 def create_refund(*, refund_uid: str, intent_id: str, amount: int) -> ProviderRefund:
     """Look for the refund, then ask for it.
 
-    The key alone would not do: Stripe forgets it after a day, and keeps a 5xx under it until then.
+    The key alone would not do: Stripe forgets it after a day; till then a 5xx may be kept under it.
     """
     key = f"refund-{refund_uid}"
     found = _find_refund(refund_uid, intent_id)
     try:
         return found or _create_refund(refund_uid, intent_id, amount, key)
-    except ServerFault:
+    except KeySpent:
         found = _find_refund(refund_uid, intent_id)
         return found or _create_refund(refund_uid, intent_id, amount, another(key))
 

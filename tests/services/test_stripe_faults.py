@@ -1,4 +1,4 @@
-"""Stripe keeps a 5xx under an idempotency key for a day: nothing may wait that long."""
+"""What Stripe keeps under an idempotency key, it keeps for a day: nothing may wait that long."""
 
 from typing import Any
 
@@ -99,6 +99,56 @@ def test_a_refund_made_before_its_500_is_found_and_not_made_again(
     assert get_payment(api, order["payment"])["refunded_amount"] == "5.00"
     assert len(sandbox.refunds(order["payment"]["stripe"]["payment_intent"])) == 1
     assert Refund.objects.get().status == "succeeded"
+
+
+def spend(key: str) -> None:
+    """Have Stripe know the key as that of another call."""
+    gateway.client().v1.customers.create({}, {"idempotency_key": key})
+
+
+def test_a_confirm_whose_key_stands_for_another_call_is_charged_once(
+    api: Any, drain: Any, sandbox: Any
+) -> None:
+    order = place(api, ("brass-lamp", 1))
+    spend(f"confirm-{order['payment']['id']}-1")
+    assert confirm(api, order).status_code == 202
+    drain()
+    assert get_order(api, order)["status"] == "paid"
+    assert charged(sandbox, order) == ["succeeded"]
+
+
+def test_an_intent_whose_key_stands_for_another_call_is_made(
+    api: Any, drain: Any, sandbox: Any
+) -> None:
+    sandbox.fault("http", "status", match="POST /v1/payment_intents", status=429, times=4)
+    order = place(api, ("brass-lamp", 1))
+    assert order["payment"]["stripe"] is None
+    spend(f"intent-{order['payment']['id']}")
+    drain(later=True)
+    assert get_order(api, order)["payment"]["stripe"]["payment_intent"].startswith("pi_")
+
+
+def test_a_refund_whose_key_stands_for_another_call_is_made_once(
+    api: Any, staff_api: Any, drain: Any, sandbox: Any
+) -> None:
+    order = buy(api, drain, ("brass-lamp", 1))
+    assert refund(staff_api, order["payment"], amount="5.00").status_code == 201
+    spend(f"refund-{Refund.objects.get().uid}")
+    drain()
+    assert get_payment(api, order["payment"])["refunded_amount"] == "5.00"
+    assert len(sandbox.refunds(order["payment"]["stripe"]["payment_intent"])) == 1
+
+
+def test_control_as_a_lost_answer_it_is_asked_again_under_the_same_key(
+    api: Any, drain: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "KeySpent", Unreachable)
+    order = place(api, ("brass-lamp", 1))
+    spend(f"confirm-{order['payment']['id']}-1")
+    assert confirm(api, order).status_code == 202
+    drain()
+    assert get_order(api, order)["status"] == "pending_payment"
+    assert charged(sandbox, order) == []
 
 
 def test_a_lost_answer_is_unknown_and_a_500_says_so(sandbox: Any) -> None:

@@ -24,9 +24,9 @@ from payments.stripe.errors import (
     ConfirmationInProgress,
     ConfirmationRefused,
     Declined,
+    KeySpent,
     PaymentExpired,
     Refused,
-    ServerFault,
     Unreachable,
 )
 from payments.stripe.gateway import Intent
@@ -107,11 +107,11 @@ def _confirm(intent_id: str, attempt: StripeAttempt) -> Intent:
         return gateway.confirm_intent(
             intent_id, payment_method=attempt.payment_method, idempotency_key=key
         )
-    except ServerFault:
+    except KeySpent:
         intent = gateway.retrieve_intent(intent_id)
         if rules.outcome(intent.status) is not Outcome.OPEN:
             return intent
-        # The first key would answer 5xx for a day; an intent cannot be charged twice.
+        # The first key is spent for a day; an intent cannot be charged twice.
         return gateway.confirm_intent(
             intent_id, payment_method=attempt.payment_method, idempotency_key=gateway.another(key)
         )
