@@ -105,7 +105,7 @@ class Product(PriceTerms):
 
 
 class PriceChange(AppendOnly, PriceTerms):
-    """The terms of a product from `changed_at` on, never edited.
+    """The terms of a product from `changed_at` on, never edited; its `first` are no change.
 
     `price` and `member_price` are what everybody and members paid at that very moment.
     """
@@ -113,6 +113,8 @@ class PriceChange(AppendOnly, PriceTerms):
     product = models.ForeignKey(Product, models.PROTECT, related_name="price_changes")
     price = MinorUnitsField()
     member_price = MinorUnitsField()
+    # So that the newest changes are found among the terms of 100,000 products that were imported.
+    first = models.BooleanField(default=False, db_default=False)
     changed_at = models.DateTimeField(db_default=Now())
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
@@ -134,7 +136,7 @@ class PriceChange(AppendOnly, PriceTerms):
         ]
         indexes = [
             models.Index(fields=["product", "-id"], name="price_change_by_product"),
-            models.Index(fields=["changed_at"], name="price_change_by_time"),
+            models.Index(fields=["first", "changed_at"], name="price_change_newest"),
         ]
 
     def __str__(self) -> str:

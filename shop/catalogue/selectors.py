@@ -186,7 +186,7 @@ def price_steps(
 ) -> list[PriceStep]:
     """The newest changes in [since, until); a product's first terms are no change."""
     others = PriceChange.objects.filter(product=OuterRef("product")).order_by()
-    changed = PriceChange.objects.filter(changed_at__gte=since, changed_at__lt=until)
+    changed = PriceChange.objects.filter(first=False, changed_at__gte=since, changed_at__lt=until)
     changed = changed if product_id is None else changed.filter(product_id=product_id)
     rows = changed.select_related("product", "actor").annotate(
         earlier=Subquery(others.filter(pk__lt=OuterRef("pk")).order_by("-pk").values("pk")[:1]),
@@ -194,7 +194,7 @@ def price_steps(
             others.filter(pk__gt=OuterRef("pk")).order_by("pk").values("changed_at")[:1]
         ),
     )
-    found = list(rows.filter(earlier__isnull=False).order_by("-pk")[:limit])
+    found = list(rows.filter(earlier__isnull=False).order_by("-changed_at", "-pk")[:limit])
     before = PriceChange.objects.in_bulk([row.earlier for row in found])
     return [PriceStep(row, before[row.earlier], row.ended_at) for row in found]
 

@@ -87,6 +87,8 @@ class FlashRun(models.Model):
         indexes = [
             models.Index(fields=["sale", "starts_at"], name="flash_run_by_start"),
             models.Index(fields=["ended_at", "starts_at"], name="flash_run_open"),
+            # The newest of all sales.
+            models.Index(fields=["starts_at"], name="flash_run_newest"),
         ]
 
     def __str__(self) -> str:

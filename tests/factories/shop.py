@@ -51,4 +51,5 @@ class ProductFactory(DjangoModelFactory[Product]):
             discount_starts_at=product.discount_starts_at,
             discount_ends_at=product.discount_ends_at,
             discount_members_only=product.discount_members_only,
+            first=True,
         )

@@ -174,7 +174,7 @@ def _write(outcome: Outcome, actor_id: int | None, now: datetime) -> None:
     for part in parts(new):
         _insert(part, now)
     stocks_open(product_ids=[product.pk for product in new])
-    _note_prices((o.product for o in changed if o.changes.keys() & set(_TERMS)), actor_id, now)
+    _note_prices([one for one in changed if one.changes.keys() & set(_TERMS)], actor_id, now)
     record_many([_act(one, actor_id) for one in changed])
     after_commit(shelf.forget)
 
@@ -190,8 +190,8 @@ def _insert(products: list[Product], now: datetime) -> None:
         product.pk = keys[product.uid]
 
 
-def _note_prices(products: Iterable[Product], actor_id: int | None, now: datetime) -> None:
-    made = [price_fields(product, actor_id, now) for product in products]
+def _note_prices(priced: Iterable[Saved], actor_id: int | None, now: datetime) -> None:
+    made = [price_fields(one.product, actor_id, now, first=one.created) for one in priced]
     for part in parts(made):
         rows.insert(PriceChange, tuple(part[0]), [tuple(row.values()) for row in part])
 

@@ -67,7 +67,7 @@ def product_create(*, draft: Draft, actor_id: int | None) -> Product:
     _assign(product, {**draft, "slug": slug})
     _store(product, now)
     stock_open(product_id=product.pk)
-    _note_price(product, actor_id, now)
+    _note_price(product, actor_id, now, first=True)
     _audit(actor_id, "product.create", slug, changes_of({}, snapshot(product)))
     return product
 
@@ -88,7 +88,7 @@ def product_update(
     _assign(product, changes)
     _store(product, now)
     if product.terms != before:
-        _note_price(product, actor_id, now)
+        _note_price(product, actor_id, now, first=False)
     _audit(actor_id, "product.update", slug, changes_of(was, snapshot(product)))
     return product
 
@@ -231,17 +231,20 @@ def _refuse_taken(product: Product) -> None:
         raise SkuTaken
 
 
-def _note_price(product: Product, actor_id: int | None, now: datetime) -> None:
-    PriceChange.objects.create(**price_fields(product, actor_id, now))
+def _note_price(product: Product, actor_id: int | None, now: datetime, *, first: bool) -> None:
+    PriceChange.objects.create(**price_fields(product, actor_id, now, first=first))
 
 
-def price_fields(product: Product, actor_id: int | None, now: datetime) -> dict[str, Any]:
+def price_fields(
+    product: Product, actor_id: int | None, now: datetime, *, first: bool
+) -> dict[str, Any]:
     """The row of the price history for a product's terms as they are now."""
     terms = product.terms
     return {
         "product_id": product.pk,
         "actor_id": actor_id,
         "changed_at": now,
+        "first": first,
         "price": rules.price(terms, member=False, at=now),
         "member_price": rules.price(terms, member=True, at=now),
         "list_price": terms.list_price,

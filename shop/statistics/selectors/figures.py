@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db.models import F, Q, QuerySet, Sum, Value
 
 from shop.catalogue.models import Product
-from shop.flash_sales.models import FlashPurchase
+from shop.flash_sales.models import FlashPurchase, FlashRun
 from shop.orders.models import OrderLine
 from shop.statistics import rules
 from shop.statistics.models import OrdersDay, RunSales, SalesDay, SalesHour, SalesMark
@@ -178,16 +178,16 @@ def _each(rows: QuerySet[Any], kept: Any, wanted: Sequence[Q]) -> list[int]:
 
 def runs_sold(*, since: datetime, until: datetime, limit: int) -> list[RunSold]:
     """Runs that were held in [since, until), the newest first."""
-    held = RunSales.objects.select_related("run__sale__product").filter(
-        Q(run__ended_at=None) | Q(run__ended_at__gte=since), run__starts_at__lt=until
+    runs = FlashRun.objects.select_related("sale__product", "sales").filter(
+        Q(ended_at=None) | Q(ended_at__gte=since), starts_at__lt=until, sales__isnull=False
     )
     # One that was ended before it started was never held.
-    held = held.exclude(run__ended_at__lte=F("run__starts_at"))
-    return [_run(row) for row in held.order_by("-run__starts_at", "-pk")[:limit]]
+    held = runs.exclude(ended_at__lte=F("starts_at"))
+    return [_run(run, run.sales) for run in held.order_by("-starts_at", "-pk")[:limit]]
 
 
-def _run(row: RunSales) -> RunSold:
-    return RunSold(row.run, row.free, row.held, row.sold, _curve(row.run_id))
+def _run(run: FlashRun, counted: RunSales) -> RunSold:
+    return RunSold(run, counted.free, counted.held, counted.sold, _curve(run.pk))
 
 
 def _curve(run_id: int) -> list[tuple[int, datetime]]:
