@@ -153,7 +153,7 @@ class StockAdmin(ReadOnlyAdmin):
     def sku(self, stock: Stock) -> str:
         return stock.product.sku
 
-    @admin.display(description="available", ordering=F("on_hand") - F("held"))
+    @admin.display(description="available", ordering="left")
     def shown_available(self, stock: Stock) -> int:
         return stock.available
 

@@ -16,6 +16,10 @@ class Stock(models.Model):
     )
     on_hand = models.IntegerField(default=0)
     held = models.IntegerField(default=0)
+    # For queries alone: of which products few are left, without a look at each.
+    left = models.GeneratedField(
+        expression=F("on_hand") - F("held"), output_field=models.IntegerField(), db_persist=False
+    )
 
     class Meta:
         constraints = [
@@ -23,6 +27,7 @@ class Stock(models.Model):
             # The backstop against overselling: available = on hand - held never goes below zero.
             models.CheckConstraint(condition=Q(on_hand__gte=F("held")), name="stock_not_oversold"),
         ]
+        indexes = [models.Index(fields=["left"], name="stock_by_left")]
         verbose_name_plural = "stock"
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
 from shop.inventory.models import Stock, StockMovement
@@ -25,9 +25,8 @@ def stocks(product_ids: Sequence[int]) -> dict[int, Stock]:
 def low(*, limit: int) -> tuple[list[Stock], int]:
     """Stock of products on sale of which few are left, the least first, and how many there are."""
     threshold = settings.LOW_STOCK_THRESHOLD
-    rows = Stock.objects.filter(product__archived_at=None, on_hand__lte=F("held") + threshold)
-    least = rows.select_related("product").order_by(F("on_hand") - F("held"), "pk")
-    return list(least[:limit]), rows.count()
+    rows = Stock.objects.filter(product__archived_at=None, left__lte=threshold)
+    return list(rows.select_related("product").order_by("left", "pk")[:limit]), rows.count()
 
 
 def movements(stock: Stock) -> QuerySet[StockMovement]:

@@ -10,12 +10,10 @@ OWN: Final = "sums of all that one customer has bought"
 SWEPT: Final = "one look into an index for each run that ever was"
 STAFF: Final = "/api/v1/admin/"
 
-LOW: Final = "each product's stock: in an index, what is left would be written by each order"
 BEST: Final = "a hundred products, the best and the slowest, with a row each"
 
 # What asks, a table, and why.
 ALLOWED: Final = {
-    (f"GET {STAFF}dashboard/", "shop_stock"): LOW,
     (f"GET {STAFF}dashboard/", "shop_category"): BEST,
     (f"GET {STAFF}dashboard/", "shop_pricechange"): "all changes of the ten products it shows",
     (f"GET {STAFF}dashboard/", "shop_salesday"): "each product's days of the period, then cached",

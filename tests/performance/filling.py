@@ -72,6 +72,8 @@ PAST: Final = (
     "UPDATE payments_payment SET status = 'expired', open_for = NULL WHERE id >= {stride}"
     " AND open_for IS NOT NULL",
     "UPDATE payments_invoice SET open = 0 WHERE payment_id >= {stride}",
+    # Of most products there is plenty.
+    "UPDATE shop_stock SET on_hand = held + 1000 WHERE product_id >= {stride}",
     "UPDATE shop_stockhold SET released_at = created_at, outcome = 'released'"
     " WHERE id >= {stride} AND released_at IS NULL",
     "UPDATE shop_flashrun SET end = 'time', ended_at = starts_at + INTERVAL 1 HOUR"
