@@ -1,5 +1,6 @@
 """Model fields that behave the same on MySQL and SQLite."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections, models
@@ -58,13 +59,20 @@ class BaseUnitsField(IntegerColumn):
 
 def sums(rows: models.QuerySet[Any], *keys: str, column: str = "amount") -> dict[Any, int]:
     """`{key, or (key, …): sum of a BaseUnitsField}`, exact on every database."""
+    return added(addends(rows, *keys, column=column))
+
+
+def addends(rows: models.QuerySet[Any], *keys: str, column: str = "amount") -> Any:
+    """Rows `(*keys, amount)` that `added` makes the sums of: on MySQL one for each key."""
     if rows.db and connections[rows.db].vendor == "mysql":
-        grouped = rows.order_by().values_list(*keys).annotate(_sum=models.Sum(column))
-        pairs = ((row[:-1], int(row[-1])) for row in grouped)
-    else:
-        pairs = ((row[:-1], row[-1]) for row in rows.order_by().values_list(*keys, column))
+        return rows.order_by().values_list(*keys).annotate(_sum=models.Sum(column))
+    return rows.order_by().values_list(*keys, column)
+
+
+def added(rows: Iterable[tuple[Any, ...]]) -> dict[Any, int]:
+    """`{key, or (key, …): sum}` of rows that end in an amount."""
     found: dict[Any, int] = {}
-    for key, amount in pairs:
-        name = key[0] if len(keys) == 1 else key
-        found[name] = found.get(name, 0) + amount
+    for *keys, amount in rows:
+        name = keys[0] if len(keys) == 1 else tuple(keys)
+        found[name] = found.get(name, 0) + int(amount)
     return found

@@ -1,6 +1,11 @@
-"""Moments as clients see them."""
+"""Moments as clients see them, and how long after one of them a row may still come."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
+
+# A row has its moment and its key before it is committed, and is seen after: no transaction takes
+# longer.
+SLACK: Final = timedelta(minutes=5)
 
 
 def moment_text(moment: datetime) -> str:

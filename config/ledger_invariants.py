@@ -8,7 +8,7 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from accounts.ledger.models import Account, Hold, Posting, Transfer
 from accounts.ledger.rules import CREDIT, DEBIT, HoldStatus, Kind
-from accounts.ledger.selectors import house_balances
+from accounts.ledger.selectors import house_balances, sum_differences
 from common.fields import sums
 from payments.intake.models import Dispute, Payment, Refund
 from payments.intake.rules import (
@@ -63,6 +63,12 @@ def held_is_the_sum_of_pending_holds() -> Iterator[str]:
     for account in Account.objects.filter(kind=Kind.CUSTOMER).iterator():
         if account.held != pending.get(account.pk, 0):
             yield f"2 account {account.key}: held {account.held}, {pending.get(account.pk, 0)} due"
+
+
+def carried_sums_are_sums_of_postings() -> Iterator[str]:
+    """A transfer that was committed behind the mark, or a sum that was changed by hand."""
+    for line in sum_differences():
+        yield f"10 {line}"
 
 
 def the_house_agrees_with_the_payments() -> Iterator[str]:
@@ -125,4 +131,5 @@ CHECKS: Final[tuple[Callable[[], Iterator[str]], ...]] = (
     balances_are_sums_of_postings,
     held_is_the_sum_of_pending_holds,
     the_house_agrees_with_the_payments,
+    carried_sums_are_sums_of_postings,
 )

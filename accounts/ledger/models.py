@@ -100,6 +100,42 @@ class Posting(AppendOnly):
         return self.amount if self.side == CREDIT else -self.amount
 
 
+class PostingMark(models.Model):
+    """Up to which transfer postings are summed: one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    # No transfer up to this one is still to be committed, but for transactions longer than SLACK.
+    until = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="posting_mark_alone")]
+
+    def __str__(self) -> str:
+        return f"until transfer {self.until}"
+
+
+class PostingSum(models.Model):
+    """Debits or credits of one currency in all transfers up to the mark.
+
+    It can be made again from the postings at any time: nothing here decides anything.
+    """
+
+    currency = models.CharField(max_length=16)
+    side = models.CharField(max_length=6, choices=[(DEBIT, DEBIT), (CREDIT, CREDIT)])
+    amount = BaseUnitsField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["currency", "side"], name="posting_sum_once"),
+            models.CheckConstraint(
+                condition=Q(side__in=[DEBIT, CREDIT]), name="posting_sum_side_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.amount} {self.currency}"
+
+
 class Hold(models.Model):
     """A customer's money promised to something that is not decided yet."""
 

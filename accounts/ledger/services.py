@@ -1,10 +1,12 @@
-"""Transfers and holds: the only writers of the ledger.
+"""Transfers, holds, and the carried sums of postings: the only writers of the ledger.
 
 All of it runs in the caller's transaction where there is one: money moves together with what it is
 for. Every reference moves money once; the same call again finds what the first one did.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,11 +14,14 @@ from uuid import uuid4
 
 from accounts.ledger import locks, rules, selectors
 from accounts.ledger.errors import HoldExpired, InsufficientFunds, ReferenceReused
-from accounts.ledger.models import Account, Hold, Posting, Transfer
+from accounts.ledger.models import Account, Hold, Posting, PostingMark, PostingSum, Transfer
 from accounts.ledger.rules import CREDIT, DEBIT, AccountRef, Entry, HoldStatus, Kind
-from common import clock, rows
+from common import cleanup, clock, rows
 from common.db import transactional
 from common.errors import InvalidTransition
+
+# Transfers whose postings are summed at once: some tens of milliseconds in MySQL.
+BATCH: Final = 10_000
 
 
 @transactional
@@ -304,3 +309,53 @@ def _end(account: Account, hold: Hold, status: HoldStatus, *, posted: int = 0) -
     account.save(update_fields=["available", "held"])
     hold.status, hold.posted, hold.decided_at = status, posted, clock.now()
     hold.save(update_fields=["status", "posted", "decided_at"])
+
+
+def sums_carry(*, seconds: float = cleanup.AT_MOST_SECONDS) -> int:
+    """Add to the carried sums what is settled since, in batches; returns how many those were.
+
+    Nothing is locked while postings are summed, which nobody changes any more. Of several who
+    want to move the mark from one place one does, and the others leave the rest to it.
+    """
+    until, made = time.monotonic() + seconds, 0
+    while _carry_batch():
+        made += 1
+        if time.monotonic() >= until:
+            break
+    return made
+
+
+def sums_recount() -> int:
+    """All of the sums anew; returns how many batches. Meanwhile readers read more postings."""
+    _forget_sums()
+    return sums_carry(seconds=math.inf)
+
+
+@transactional
+def _forget_sums() -> None:
+    PostingMark.objects.update(until=0)
+    PostingSum.objects.all().delete()
+
+
+def _carry_batch() -> bool:
+    since = PostingMark.objects.get_or_create(pk=1)[0].until
+    until = selectors.settled_until(since, size=BATCH)
+    return until is not None and _carry(since, until, selectors.sums_between(since, until))
+
+
+@transactional
+def _carry(since: int, until: int, found: Mapping[tuple[str, str], int]) -> bool:
+    """False where somebody else has moved the mark."""
+    if not _move_mark(since, until):
+        return False
+    for (currency, side), amount in sorted(found.items()):
+        row, _ = PostingSum.objects.get_or_create(
+            currency=currency, side=side, defaults={"amount": 0}
+        )
+        row.amount += amount
+        row.save(update_fields=["amount"])
+    return True
+
+
+def _move_mark(since: int, until: int) -> bool:
+    return PostingMark.objects.filter(until=since).update(until=until) == 1

@@ -318,6 +318,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "sessions-forget": {"task": "accounts.sessions.forget_expired", "schedule": 3600.0},
     "browsers-forget": {"task": "accounts.sessions.forget_browsers", "schedule": 3600.0},
     "ledger-holds-expire": {"task": "accounts.ledger.expire_holds", "schedule": 10.0},
+    "ledger-sums-carry": {"task": "accounts.ledger.carry_sums", "schedule": 60.0},
     "histories-count": {"task": "payments.checkout.count_histories", "schedule": 60.0},
     "orders-expire": {"task": "payments.checkout.expire_overdue", "schedule": 5.0},
     "flash-sweep": {"task": "shop.flash_sales.sweep", "schedule": 2.0},

@@ -2,7 +2,11 @@
 
 from typing import Any
 
+from django.db.models import F, QuerySet
+
 from accounts.ledger import rules, selectors, services
+from accounts.ledger.models import Transfer
+from common import moments
 from tests.factories.orders import confirm, get_payment, post
 from tests.factories.users import UserFactory
 
@@ -45,3 +49,10 @@ def rich(amount: int = 100_000) -> int:
         ),
     )
     return int(user.pk)
+
+
+def aged(transfer: Transfer) -> Transfer:
+    """Past the guard of rows that are written once: it is older than any open transaction."""
+    rows = QuerySet(Transfer).filter(pk=transfer.pk)
+    rows.update(created_at=F("created_at") - 2 * moments.SLACK)
+    return transfer

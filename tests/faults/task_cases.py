@@ -14,12 +14,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from accounts.ledger import services as ledger
-from accounts.ledger.models import Hold
+from accounts.ledger.models import Hold, Posting, PostingMark, Transfer
 from accounts.ledger.rules import customer
-from accounts.ledger.selectors import balances_of
+from accounts.ledger.selectors import balances_of, trial_balance
 from common import clock
 from common.audit.models import AuditBatch, AuditEntry
 from common.audit.services import record as audit
+from common.fields import sums
 from common.outbox.models import OutboxMessage
 from config.metrics import rounds
 from payments.checkout import services as checkout
@@ -33,6 +34,7 @@ from payments.stripe import gateway
 from payments.stripe import services as stripe_services
 from payments.stripe.models import StripeIntent, StripeRefund, WebhookEvent
 from shop.models import FlashRun, Order, SalesDay, SalesHour, Stock
+from tests.factories import wallet as money
 from tests.factories.events import stored_event
 from tests.factories.flash import daily, live_run
 from tests.factories.users import UserFactory
@@ -213,6 +215,22 @@ def expire_holds(sandbox: Any) -> Case:
     return Case(lambda: (holds.get().status, balances_of(user.pk)))
 
 
+def carry_sums(sandbox: Any) -> Case:
+    """A transfer that is old enough to be summed, and one that is not yet."""
+    old = money.aged(Transfer.objects.get(reference=f"test:{money.rich()}"))
+    money.rich()
+
+    def state() -> tuple[bool, dict[Any, int]]:
+        """Whether it was, and what the trial balance has too much."""
+        found = sums(Posting.objects.all(), "currency", "side")
+        for row in trial_balance():
+            for side in ("debit", "credit"):
+                found[row["currency"], side] -= row[side]
+        return PostingMark.objects.get().until >= old.pk, {k: n for k, n in found.items() if n}
+
+    return Case(state)
+
+
 def seal(sandbox: Any) -> Case:
     """Each entry is in one batch, and no batch is empty."""
     target = f"test:{UserFactory().pk}"
@@ -328,6 +346,7 @@ CASES: dict[str, Prepare] = {
     **SHEET_CASES,
     "accounts.credentials.send_reset": send_reset,
     "accounts.credentials.send_verification": send_verification,
+    "accounts.ledger.carry_sums": carry_sums,
     "accounts.ledger.expire_holds": expire_holds,
     "common.audit.seal": seal,
     "common.outbox.sweep": sweep,

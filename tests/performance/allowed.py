@@ -17,7 +17,6 @@ ALLOWED: Final = {
     (f"GET {STAFF}dashboard/", "shop_category"): BEST,
     (f"GET {STAFF}dashboard/", "shop_pricechange"): "all changes of the ten products it shows",
     (f"GET {STAFF}dashboard/", "shop_salesday"): "each product's days of the period, then cached",
-    (f"GET {STAFF}ledger/trial-balance/", "accounts_posting"): "the sum of the whole ledger",
     (f"GET {STAFF}products/", "shop_product"): COUNTED,
     (f"GET {STAFF}flash-sales/", "shop_flashsale"): FEW,
     (f"GET {STAFF}flash-sales/", "shop_flashrun"): RUNS,

@@ -27,7 +27,7 @@ BUDGETS: Final = {
     "GET /api/v1/admin/flash-sales/{slug}/runs/": 8.8,
     "GET /api/v1/admin/flash-sales/{slug}/schedules/": 9.1,
     "GET /api/v1/admin/flash-sales/{slug}/schedules/{uid}/": 7.0,
-    "GET /api/v1/admin/ledger/trial-balance/": 2.0,
+    "GET /api/v1/admin/ledger/trial-balance/": 2.7,
     "GET /api/v1/admin/market/providers/": 3.4,
     "GET /api/v1/admin/orders/": 18.6,
     "GET /api/v1/admin/orders/{number}/": 7.3,

@@ -24,6 +24,7 @@ APPS: Final = ("accounts", "common", "shop", "payments")
 SINGLE: Final = (
     *("MockBlock", "MockHead", "MockAccount", "MockTransaction", "MockLog", "Scan", "HotAccount"),
     *("ExchangeCurrency", "ExchangePool", "ProviderState", "MarketTurn", "SalesMark", "Category"),
+    *("PostingMark", "PostingSum"),
 )
 SHARED: Final = {
     *(("Order", "user"), ("OrderLine", "user"), ("OrderLine", "product"), ("Payment", "user")),
@@ -89,6 +90,12 @@ PAST: Final = (
     "UPDATE accounts_hold SET status = 'voided', decided_at = created_at"
     " WHERE id >= {stride} AND status = 'pending'",
     "UPDATE shop_salesmark SET last_event = (SELECT MAX(id) FROM shop_orderevent)",
+    # The last copy is left to be read.
+    "REPLACE INTO accounts_postingmark (id, until)"
+    " SELECT 1, MAX(id) - {stride} FROM accounts_transfer",
+    "REPLACE INTO accounts_postingsum (currency, side, amount)"
+    " SELECT currency, side, SUM(amount) FROM accounts_posting WHERE transfer_id <="
+    " (SELECT until FROM accounts_postingmark) GROUP BY currency, side",
     "UPDATE shop_flashschedule SET active = 0 WHERE id >= {stride}",
     "UPDATE payments_export SET expires_at = UTC_TIMESTAMP(6) + INTERVAL 1 DAY"
     " WHERE id >= {stride}",

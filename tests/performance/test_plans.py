@@ -13,8 +13,9 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from accounts.ledger.models import PostingMark
 from shop.orders.models import Order
-from tests.api.test_query_budgets import BUDGETS, World
+from tests.api.test_query_budgets import BUDGETS, V1, World
 from tests.api.test_webhooks import event, send, signed
 from tests.factories.orders import ORDERS, place, post
 from tests.performance import filling, shop
@@ -132,6 +133,14 @@ def test_control_without_its_index_a_statement_is_at_fault(filled: World) -> Non
     assert indexed.faults == []
     assert scanned.faults[0].startswith("the whole")
     assert sorted_.faults == [f"{sorted_.read} rows read for 20"]
+
+
+def test_control_without_its_mark_the_trial_balance_reads_the_whole_ledger(filled: World) -> None:
+    PostingMark.objects.update(until=0)
+    route, watch = f"{V1}admin/ledger/trial-balance/", Watch()
+    with watch.of(f"GET {route}"):
+        filled.client(route).get(route)
+    assert "the whole table of accounts_posting" in faults(watch)
 
 
 def test_control_a_join_that_sorts_everything_is_at_fault(filled: World) -> None:
