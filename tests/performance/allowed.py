@@ -16,7 +16,8 @@ ALLOWED: Final = {
     (f"GET {STAFF}dashboard/", "shop_runsales"): ACTED,
     (f"GET {STAFF}dashboard/", "shop_stock"): ACTED,
     (f"GET {STAFF}dashboard/", "shop_pricechange"): ACTED,
-    (f"GET {STAFF}dashboard/", "shop_salesday"): "each product's days of the period, then cached",
+    # Of a longer period the rest is read from sums by month.
+    (f"GET {STAFF}dashboard/", "shop_salesday"): "each product's days of two months, then cached",
     (f"GET {STAFF}ledger/trial-balance/", "accounts_posting"): "the sum of the whole ledger",
     (f"GET {STAFF}products/", "shop_product"): COUNTED,
     (f"GET {STAFF}flash-sales/", "shop_flashsale"): FEW,

@@ -86,7 +86,8 @@ PAST: Final = (
     " WHERE batch_id >= {stride}",
     "UPDATE accounts_hold SET status = 'voided', decided_at = created_at"
     " WHERE id >= {stride} AND status = 'pending'",
-    "UPDATE shop_salesmark SET last_event = (SELECT MAX(id) FROM shop_orderevent)",
+    "UPDATE shop_salesmark SET last_event = (SELECT MAX(id) FROM shop_orderevent),"
+    " months_until = IF(name = 'sales', DATE_FORMAT(UTC_DATE(), '%Y-%m-01'), NULL)",
     "UPDATE shop_flashschedule SET active = 0 WHERE id >= {stride}",
     "UPDATE payments_export SET expires_at = UTC_TIMESTAMP(6) + INTERVAL 1 DAY"
     " WHERE id >= {stride}",
