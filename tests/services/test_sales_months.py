@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -257,3 +258,39 @@ def test_whole_months_are_read_as_such_in_the_statement_that_reads_the_days() ->
     with CaptureQueriesContext(connection) as queries:
         assert read(OCTOBER + DAY, NOVEMBER + 3 * DAY)[line.product_id][1] == 99
     assert "salesmonth" not in queries[0]["sql"]
+
+
+def an_older_day_meanwhile(monkeypatch: pytest.MonkeyPatch) -> OrderLine:
+    """Counted between somebody's look which month is due, the first of all, and his lock."""
+    line, keep = sold(ProductFactory(), END - 15 * DAY), services._keep_month
+
+    def late(book: Any) -> None:
+        sold(line.product, END - 70 * DAY)
+        with at(END + DAY):
+            services._count_since(book, None)
+        monkeypatch.setattr(services, "_keep_month", keep)
+        keep(book)
+
+    monkeypatch.setattr(services, "_keep_month", late)
+    return line
+
+
+def test_a_day_that_is_counted_before_the_first_month_meanwhile_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = an_older_day_meanwhile(monkeypatch)
+    counted(END + DAY)
+    assert read(date(2025, 8, 1), NOVEMBER) == {line.product_id: (2, 2, 2000, 0, 0)}
+    assert [month for month, _ in kept()] == [date(2025, 8, 1), OCTOBER]
+
+
+def test_control_a_month_that_is_not_asked_for_again_under_the_lock_hides_that_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = an_older_day_meanwhile(monkeypatch)
+    # What the first look found, believed once more.
+    due = chain([OCTOBER, OCTOBER], repeat(None))
+    with monkeypatch.context() as patch:
+        patch.setattr(selectors, "month_due", lambda book: next(due))
+        counted(END + DAY)
+    assert read(date(2025, 8, 1), NOVEMBER) == {line.product_id: (1, 1, 1000, 0, 0)}
