@@ -7,8 +7,9 @@ refunded or never bought) and has the shop count each by `sales_recount`, the fi
 `manage.py rebuild_statistics`. The selectors of the dashboards are then asked in turn, past their
 cache; milliseconds are those of their statements, until the answer is here.
 
-Every row of the day totals, and each report by day, must equal the sums of the rows: exit code 1
-where one does not. A target that is missed is told, and no error.
+Every row of the totals by day and by month, and the reports of all by day and by product, must
+equal the sums of the rows: exit code 1 where one does not. A target that is missed is told, and no
+error.
 """
 
 import os
@@ -38,6 +39,10 @@ MOST_MS: Final = 5.0
 # Lines and orders fit into it: what is compared is work, not reading from disk.
 OPTIONS: Final = ("--innodb-buffer-pool-size=3G", "--innodb-redo-log-capacity=2G")
 FROM_LINES: Final = "by day, all, from the lines"
+NAIVE_PRODUCTS: Final = (
+    "SELECT product_id, COUNT(*), SUM(quantity), SUM(total), SUM(refunded_quantity), SUM(refunded)"
+    " FROM shop_orderline WHERE purchased_at >= %s AND purchased_at < %s GROUP BY product_id"
+)
 NAIVE: Final = (
     "SELECT DATE(purchased_at) AS day, SUM(quantity), SUM(total), SUM(refunded)"
     " FROM shop_orderline WHERE purchased_at >= %s AND purchased_at < %s GROUP BY day ORDER BY day"
@@ -95,7 +100,8 @@ def count() -> None:
 
     with connection.execute_wrapper(see):
         sales_recount()
-    rows_of("ANALYZE TABLE shop_salesday, shop_saleshour, shop_ordersday, shop_ordershour")
+    kept = ("salesmonth", "salesday", "saleshour", "ordersday", "ordershour")
+    rows_of(f"ANALYZE TABLE {', '.join(f'shop_{table}' for table in kept)}")
 
 
 def made(lines: int) -> dict[str, float]:
@@ -111,7 +117,7 @@ def made(lines: int) -> dict[str, float]:
 
 
 def reports(today: date) -> dict[str, Callable[[], Any]]:
-    """What the dashboards ask of the day totals."""
+    """What the dashboards ask of the totals by day and by month."""
     from dashboards.public.rules import DAYS, weeks_until
     from dashboards.staff.rules import LONGEST, USUAL
     from shop.statistics import selectors as sales
@@ -181,6 +187,22 @@ def compared(today: date, found: Times) -> Iterator[str]:
             found.setdefault(FROM_LINES, {}).setdefault(lines, []).append(spent)
         if set(days) != whole(rows):
             yield f"{lines:,} lines: the report by day is not what the lines say"
+        if _by_product(today) != whole(rows_of(NAIVE_PRODUCTS, span)):
+            yield f"{lines:,} lines: the report by product is not what the lines say"
+
+
+def _by_product(today: date) -> set[tuple[int, ...]]:
+    return {
+        (
+            one.product_id,
+            one.orders,
+            one.units + one.refunded_units,
+            one.amount + one.refunded,
+            one.refunded_units,
+            one.refunded,
+        )
+        for one in reports(today)["staff, by product, all"]()
+    }
 
 
 def page(found: Times, parts: dict[int, Any], facts: Any, wrong: list[str]) -> list[str]:
@@ -192,7 +214,7 @@ def page(found: Times, parts: dict[int, Any], facts: Any, wrong: list[str]) -> l
         "| --- | --- | --- | --- |",
         *(_row(name, each) for name, each in found.items()),
         "",
-        f"Day totals and reports equal the sums of the rows: {'**no**' if wrong else 'yes'}.",
+        f"Totals and reports equal the sums of the rows: {'**no**' if wrong else 'yes'}.",
         "",
         *(f"NOT EXACT: {each}" for each in wrong),
     ]

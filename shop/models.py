@@ -13,6 +13,7 @@ from shop.statistics.models import (
     SalesDay,
     SalesHour,
     SalesMark,
+    SalesMonth,
 )
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "SalesDay",
     "SalesHour",
     "SalesMark",
+    "SalesMonth",
     "Stock",
     "StockHold",
     "StockMovement",

@@ -2,7 +2,7 @@
 
 Two lines to an order, spread evenly over DAYS; of twenty orders one was cancelled, one expired, one
 refunded in part and one as a whole. There are no payments, events or stock behind them. And whether
-the day totals are their sums.
+the totals by day and by month are their sums.
 """
 
 import time
@@ -53,6 +53,13 @@ SAME: Final = {
         "SELECT DATE(purchased_at), product_id, COUNT(*), SUM(quantity), SUM(total),"
         " SUM(refunded_quantity), SUM(refunded) FROM shop_orderline"
         " WHERE purchased_at IS NOT NULL GROUP BY 1, 2"
+    ),
+    # Those of months that are over.
+    "SELECT month, product_id, orders, units, amount, refunded_units, refunded"
+    " FROM shop_salesmonth": (
+        "SELECT DATE(purchased_at) - INTERVAL DAY(purchased_at) - 1 DAY, product_id, COUNT(*),"
+        " SUM(quantity), SUM(total), SUM(refunded_quantity), SUM(refunded) FROM shop_orderline"
+        " WHERE purchased_at < UTC_DATE() - INTERVAL DAY(UTC_DATE()) - 1 DAY GROUP BY 1, 2"
     ),
     "SELECT day, orders, units, amount, refunded, placed, paid, lapsed FROM shop_ordersday": (
         "SELECT day, SUM(n), SUM(u), SUM(a), SUM(r), SUM(p), SUM(b), SUM(x) FROM ("
@@ -128,7 +135,7 @@ def rows_of(sql: str, params: Any = ()) -> list[tuple[Any, ...]]:
 
 
 def differences() -> Iterator[str]:
-    """Where the day totals are not the sums of the rows; and whether one unit more is noticed."""
+    """Where totals are not the sums of the rows; and whether one unit more is noticed."""
     for kept, truth in SAME.items():
         name, rows = kept.rpartition(" ")[2], whole(rows_of(truth))
         if wrong := whole(rows_of(kept)) ^ rows:

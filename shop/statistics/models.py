@@ -1,4 +1,4 @@
-"""Sales by hour and by day, and how far they are counted.
+"""Sales by hour, by day and by month, and how far they are counted.
 
 Every row can be counted again from the order lines, whose sums it must equal: nothing here decides
 anything. Amounts are minor units of USD. A refund counts in the hour in which its line was bought.
@@ -84,6 +84,38 @@ class SalesDay(Sales):
 
     def __str__(self) -> str:
         return f"{self.units} of {self.product_id} on {self.day}"
+
+
+class SalesMonth(Sales):
+    """Of one product in the month that begins on `month` (UTC), once it is over: its days' sums."""
+
+    month = models.DateField()
+
+    class Meta(Sales.Meta):
+        abstract = False
+        constraints = [
+            *Sales.Meta.constraints,
+            # The months of one product, too.
+            models.UniqueConstraint(fields=["product", "month"], name="salesmonth_once"),
+        ]
+        indexes = [
+            # All that is summed, as of days.
+            models.Index(
+                fields=[
+                    "month",
+                    "product",
+                    "orders",
+                    "units",
+                    "amount",
+                    "refunded_units",
+                    "refunded",
+                ],
+                name="salesmonth_summed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.units} of {self.product_id} in {self.month:%Y-%m}"
 
 
 class Orders(models.Model):
@@ -177,6 +209,8 @@ class SalesMark(models.Model):
     counted_until = models.DateTimeField()
     # What an order's events up to this one changed is counted.
     last_event = models.BigIntegerField(default=0)
+    # The months before this day are kept as such, each the sums of its days in every snapshot.
+    months_until = models.DateField(null=True)
 
     def __str__(self) -> str:
         return f"{self.name} until {self.counted_until:%Y-%m-%d %H:%M:%S}"

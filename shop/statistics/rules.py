@@ -1,4 +1,4 @@
-"""Hours, days, and which of them are to be counted again. Pure."""
+"""Hours, days, months, and which of them are to be counted again. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -44,6 +44,31 @@ def days_between(since: date, until: date) -> Iterator[date]:
     while since <= until:
         yield since
         since += DAY
+
+
+def month_of(day: date) -> date:
+    """Months go by their first day."""
+    return day.replace(day=1)
+
+
+def month_after(month: date) -> date:
+    return month_of(month_of(month) + 31 * DAY)
+
+
+def months_between(since: date, until: date) -> Iterator[date]:
+    """From the month of `since` on, those that begin before `until`."""
+    month = month_of(since)
+    while month < until:
+        yield month
+        month = month_after(month)
+
+
+def whole_months(since: date, until: date) -> tuple[date, date]:
+    """The first month that is whole in [since, until], and the one after the last.
+
+    Where none is whole, the second is not after the first.
+    """
+    return (since if since == month_of(since) else month_after(since)), month_of(until + DAY)
 
 
 def stretches(hours: Sequence[datetime]) -> Iterator[tuple[datetime, datetime]]:

@@ -5,7 +5,7 @@ late, doubled or repeated ends in the same sums. Nothing is written while somebo
 the purchase's own transaction would make every buyer of a product wait for the last.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ def sales_recount() -> int:
 
 
 def sales_differences() -> list[str]:
-    """A line for each hour, day or run whose figures are not those of its rows."""
+    """A line for each hour, day, month or run whose figures are not those of its rows."""
     return book_differences(SALES)
 
 
@@ -42,7 +42,9 @@ def book_count(book: Book) -> int:
     """Count the hours in which something may have changed; returns how many those were."""
     if selectors.mark(book.name) is None:
         book_recount(book)
-    return _count_since(book, None)
+    hours = _count_since(book, None)
+    _keep_months(book)
+    return hours
 
 
 def book_recount(book: Book) -> int:
@@ -54,6 +56,7 @@ def book_recount(book: Book) -> int:
     for day in days:
         _recount_day(book, day)
     _count_since(book, (started, event))
+    _keep_months(book)
     return len(days)
 
 
@@ -64,8 +67,10 @@ def _count_since(book: Book, beginning: tuple[datetime, int] | None) -> int:
     since, event = beginning or (mark.counted_until, mark.last_event)
     since -= rules.SLACK
     hours = {*rules.hours_between(since, now)} | book.touched(event, rules.hour_of(since))
-    for day in sorted({hour.date() for hour in hours}):
+    days = sorted({hour.date() for hour in hours})
+    for day in days:
         _count_hours(book, day, sorted(hour for hour in hours if hour.date() == day))
+    _mend_months(book, mark, days)
     if book is SALES:
         _count_runs(since, 0 if beginning else event)
     _advance(book, mark, now, event)
@@ -89,10 +94,11 @@ def _count_hours(book: Book, day: date, hours: Sequence[datetime]) -> None:
 
 @transactional
 def _recount_day(book: Book, day: date) -> None:
-    locks.mark(book.name)
+    mark = locks.mark(book.name)
     hours = rules.hours_of(day)
     for shelf in book.shelves:
         _write(shelf, day, hours, shelf.truth(hours[0], hours[-1] + rules.HOUR))
+    _mend_months(book, mark, [day])
 
 
 def _write(shelf: Shelf, day: date, hours: Sequence[datetime], figures: dict[Spot, Row]) -> None:
@@ -104,6 +110,37 @@ def _write(shelf: Shelf, day: date, hours: Sequence[datetime], figures: dict[Spo
     whole = len(hours) == len(rules.hours_of(day))
     kept = figures if whole else selectors.kept_by_hour(shelf, start, start + rules.DAY)
     _insert(shelf, "day", shelf.days, {(day, key): row for key, row in by_key(kept).items()})
+
+
+def _mend_months(book: Book, mark: SalesMark, days: Collection[date]) -> None:
+    """In the transaction that wrote these days: a month that is kept is never behind its days."""
+    kept = mark.months_until or date.min
+    for month in sorted({rules.month_of(day) for day in days if day < kept}):
+        _write_month(book, month)
+
+
+def _keep_months(book: Book) -> None:
+    """Those that are over, each in a transaction of its own: at first it is all of the past."""
+    while selectors.month_due(book) is not None:
+        _keep_month(book)
+
+
+@transactional
+def _keep_month(book: Book) -> None:
+    mark = locks.mark(book.name)
+    # Asked again under the lock: by now another may have kept it, or counted a day before it.
+    month = selectors.month_due(book)
+    if month is not None:
+        _write_month(book, month)
+        mark.months_until = rules.month_after(month)
+        mark.save(update_fields=["months_until"])
+
+
+def _write_month(book: Book, month: date) -> None:
+    for shelf, table in book.monthly:
+        table._default_manager.filter(month=month).delete()
+        sums = selectors.month_of_days(shelf, month)
+        _insert(shelf, "month", table, {(month, key): row for key, row in sums.items()})
 
 
 def _insert(
@@ -140,20 +177,32 @@ def _write_runs(keys: Collection[int]) -> None:
 
 
 def book_differences(book: Book) -> list[str]:
-    """A line for each hour or day whose figures are not the sums of its rows.
-
-    What a purchase or refund changes meanwhile is counted and looked at once more.
-    """
+    """A line for each hour, day or month whose figures are not the sums of its rows."""
     book_count(book)
     span = selectors.span(book)
     found: list[str] = []
     for day in rules.days_between(*span) if span else ():
-        if _differences(book, day):
-            book_count(book)
-            found += _differences(book, day)
+        found += _settled(book, _differences, day)
+    for month in selectors.months_kept(book):
+        found += _settled(book, _month_differences, month)
     if book is SALES:
         found += selectors.run_differences()
     return found
+
+
+def _settled(book: Book, look: Callable[[Book, date], list[str]], day: date) -> list[str]:
+    """What a purchase or refund changes meanwhile is counted and looked at once more."""
+    if not look(book, day):
+        return []
+    book_count(book)
+    return look(book, day)
+
+
+def _month_differences(book: Book, month: date) -> list[str]:
+    lines: list[str] = []
+    for shelf, table in book.monthly:
+        lines += selectors.month_differences(shelf, table, month)
+    return lines
 
 
 def _differences(book: Book, day: date) -> list[str]:

@@ -9,14 +9,14 @@ SUMMED: Final = "all that a customer has bought, once for each hundred lines mor
 OWN: Final = "sums of all that one customer has bought"
 SWEPT: Final = "one look into an index for each run that ever was"
 STAFF: Final = "/api/v1/admin/"
-
 BEST: Final = "a hundred products, the best and the slowest, with a row each"
 
 # What asks, a table, and why.
 ALLOWED: Final = {
     (f"GET {STAFF}dashboard/", "shop_category"): BEST,
     (f"GET {STAFF}dashboard/", "shop_pricechange"): "all changes of the ten products it shows",
-    (f"GET {STAFF}dashboard/", "shop_salesday"): "each product's days of the period, then cached",
+    # Of a longer period the rest is read from sums by month.
+    (f"GET {STAFF}dashboard/", "shop_salesday"): "each product's days of two months, then cached",
     (f"GET {STAFF}products/", "shop_product"): COUNTED,
     (f"GET {STAFF}flash-sales/", "shop_flashsale"): FEW,
     (f"GET {STAFF}flash-sales/", "shop_flashrun"): RUNS,

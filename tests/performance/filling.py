@@ -89,7 +89,8 @@ PAST: Final = (
     " WHERE batch_id >= {stride}",
     "UPDATE accounts_hold SET status = 'voided', decided_at = created_at"
     " WHERE id >= {stride} AND status = 'pending'",
-    "UPDATE shop_salesmark SET last_event = (SELECT MAX(id) FROM shop_orderevent)",
+    "UPDATE shop_salesmark SET last_event = (SELECT MAX(id) FROM shop_orderevent),"
+    " months_until = IF(name = 'sales', DATE_FORMAT(UTC_DATE(), '%Y-%m-01'), NULL)",
     # The last copy is left to be read.
     "REPLACE INTO accounts_postingmark (id, until)"
     " SELECT 1, MAX(id) - {stride} FROM accounts_transfer",

@@ -25,7 +25,7 @@ from payments.risk.models import CardUse, RiskHit
 from payments.risk.rules import Action, Rule
 from payments.sandbox.stripe import StripeSandbox
 from payments.sandbox.venue import VenueSandbox
-from shop.imports.models import ProductImport
+from shop.models import Product, ProductImport, SalesMonth
 from tests.api.test_query_budgets import World
 from tests.e2e import dumps
 from tests.factories.chain import in_process
@@ -108,6 +108,9 @@ def rest(world: World) -> None:
     assert post(world.api, ORDERS, lines, key="a-key").status_code == 201
     for task in ("shop.statistics.count", "payments.statistics.count", "common.audit.seal"):
         run(task)
+    SalesMonth.objects.create(
+        product=Product.objects.latest("pk"), month=now.date(), orders=1, units=1, amount=1
+    )
 
 
 def run(task: str, **payload: Any) -> None:

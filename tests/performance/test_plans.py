@@ -6,6 +6,7 @@ is explained, run, and the rows that it read are counted.
 
 from collections.abc import Iterator
 from copy import copy
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.ledger.models import PostingMark
+from common import clock
+from shop.models import SalesDay
 from shop.orders.models import Order
 from tests.api.test_query_budgets import BUDGETS, V1, World
 from tests.api.test_webhooks import event, send, signed
@@ -94,6 +97,20 @@ def test_every_get_finds_its_rows_by_an_index(filled: World) -> None:
     assert {statement.what for statement in watch.seen} <= {*GETS}
     assert len(watch.seen) > len(GETS)
     assert faults(watch) == ""
+
+
+def test_a_year_of_sums_by_product_is_read_from_months(filled: World) -> None:
+    """As staff ask for it: its days are those of the months that it has in part."""
+    watch, route, until = Watch(), "/api/v1/admin/dashboard/", clock.now().date()
+    period = f"?from={until - timedelta(days=364)}&to={until}"
+    with watch.of(f"GET {route}"):
+        assert filled.client(route).get(route + period).status_code == 200
+    [sums] = [one for one in watch.seen if "shop_salesmonth" in one.sql]
+    steps = {step.table: step for step in sums.plan}
+    months, days = steps["shop_salesmonth"], steps["shop_salesday"]
+    assert (months.access, months.index) == ("range", "salesmonth_summed")
+    assert (days.access, days.index) == ("range", "salesday_summed")
+    assert days.rows < SalesDay.objects.filter(day__gt=until - timedelta(days=365)).count() / 2
 
 
 def test_every_write_finds_its_rows_by_an_index(filled: World) -> None:

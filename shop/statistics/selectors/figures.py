@@ -1,21 +1,30 @@
 """Sales in figures, from rows whose number grows with days and products, never with orders."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from django.db.models import F, Q, QuerySet, Sum, Value
+from django.db.models import F, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from shop.catalogue.models import Product
 from shop.flash_sales.models import FlashPurchase, FlashRun
 from shop.orders.models import OrderLine
 from shop.statistics import rules
-from shop.statistics.models import OrdersDay, RunSales, SalesDay, SalesHour, SalesMark
+from shop.statistics.models import (
+    OrdersDay,
+    RunSales,
+    SalesDay,
+    SalesHour,
+    SalesMark,
+    SalesMonth,
+)
 
 # Points of a run's curve, beside its first purchase.
 CURVE: Final = 24
 KEPT: Final = F("units") - F("refunded_units")
+SUMMED: Final = ("orders", "units", "amount", "refunded_units", "refunded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +102,32 @@ def cohort(*, since: date, until: date) -> Cohort:
 
 def by_product(*, since: date, until: date, product_id: int | None = None) -> list[Sold]:
     """Every product, or this one, if sold on these days, both ends included, by amount."""
-    days = SalesDay.objects.filter(day__gte=since, day__lte=until)
-    days = days if product_id is None else days.filter(product_id=product_id)
-    sold = [_sold(row) for row in _summed(days, "product_id")]
+    parts = [_by_product(rows, product_id) for rows in _whole_period(since, until)]
+    # One statement: of two, the second might see a count that the first has not seen.
+    found = parts[0].union(*parts[1:], all=True) if parts[1:] else parts[0]
+    sums: dict[int, list[int]] = {}
+    for product, *row in found:
+        before = sums.get(product, [0] * len(row))
+        sums[product] = [known + int(more) for known, more in zip(before, row, strict=True)]
+    sold = [_sold(product, *row) for product, row in sums.items()]
     return sorted(sold, key=lambda one: (-one.amount, one.product_id))
+
+
+def _whole_period(since: date, until: date) -> list[QuerySet[Any]]:
+    """Its whole months, as far as they are kept, and its other days."""
+    days = SalesDay.objects.filter(day__gte=since, day__lte=until)
+    first, after = rules.whole_months(since, until)
+    if first >= after:
+        return [days]
+    mark = SalesMark.objects.filter(name="sales").values("months_until")
+    kept = Coalesce(Subquery(mark), Value(first))
+    months = SalesMonth.objects.filter(month__gte=first, month__lt=after).filter(month__lt=kept)
+    return [months, days.filter(Q(day__lt=first) | Q(day__gte=after) | Q(day__gte=kept))]
+
+
+def _by_product(rows: QuerySet[Any], product_id: int | None) -> Any:
+    rows = rows if product_id is None else rows.filter(product_id=product_id)
+    return rows.order_by().values_list("product_id").annotate(*(Sum(name) for name in SUMMED))
 
 
 def best_sellers(*, since: date, limit: int) -> list[tuple[int, int]]:
@@ -110,23 +141,8 @@ def best_sellers(*, since: date, limit: int) -> list[tuple[int, int]]:
     return [(product, kept) for product, kept in sold.items() if product in left][:limit]
 
 
-def _summed(rows: QuerySet[SalesDay], by: str) -> Any:
-    return (
-        rows.order_by()
-        .values(by)
-        .annotate(
-            n=Sum("orders"),
-            u=Sum("units"),
-            a=Sum("amount"),
-            ru=Sum("refunded_units"),
-            ra=Sum("refunded"),
-        )
-    )
-
-
-def _sold(row: Mapping[str, Any]) -> Sold:
-    n, u, a, ru, ra = (int(row[name]) for name in ("n", "u", "a", "ru", "ra"))
-    return Sold(row["product_id"], n, u - ru, a - ra, ru, ra)
+def _sold(product_id: int, n: int, u: int, a: int, ru: int, ra: int) -> Sold:
+    return Sold(product_id, n, u - ru, a - ra, ru, ra)
 
 
 def units_by_day(*, since: date) -> dict[date, int]:

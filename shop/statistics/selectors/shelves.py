@@ -1,6 +1,7 @@
 """What a roll-up is: sums by hour and day that can be counted again from the rows at any time.
 
-A shelf is a pair of tables, a book the shelves that are counted together under one mark.
+A shelf is a pair of tables, or three with one of months, which are sums of days; a book is the
+shelves that are counted together under one mark.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from django.db.models import Max, Min, Model
+from django.db.models import Max, Min, Model, Sum
 
 from shop.statistics import rules
 from shop.statistics.models import SalesMark
@@ -24,7 +25,8 @@ STRETCH: Final = 31
 class Shelf:
     """Sums by hour and by day, for each value of the column `key` if there is one.
 
-    `truth` gives the sums of the rows themselves in [since, until), by spot.
+    `truth` gives the sums of the rows themselves in [since, until), by spot. A shelf with `months`
+    has a `key`.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Shelf:
     fields: tuple[str, ...]
     truth: Callable[[datetime, datetime], dict[Spot, Row]]
     key: str = ""
+    months: type[Model] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class Book:
     rows: tuple[tuple[type[Model], str], ...]
     touched: Callable[[int, datetime], set[datetime]] = lambda after, before: set()
     last_event: Callable[[datetime, int], int] = lambda moment, after: after
+
+    @property
+    def monthly(self) -> list[tuple[Shelf, type[Model]]]:
+        """Shelves with their tables of months."""
+        return [(shelf, shelf.months) for shelf in self.shelves if shelf.months is not None]
 
 
 def mark(name: str) -> SalesMark | None:
@@ -65,6 +73,35 @@ def kept_of_day(shelf: Shelf, day: date) -> dict[Any, Row]:
     return {_key(shelf, spot): row for spot, row in _cut(shelf, "day", rows)}
 
 
+def kept_of_month(shelf: Shelf, table: type[Model], month: date) -> dict[Any, Row]:
+    rows = table._default_manager.filter(month=month)
+    return {_key(shelf, spot): row for spot, row in _cut(shelf, "month", rows)}
+
+
+def month_of_days(shelf: Shelf, month: date) -> dict[Any, Row]:
+    """What the days of that month come to."""
+    days = shelf.days._default_manager.filter(day__gte=month, day__lt=rules.month_after(month))
+    sums: Any = days.order_by().values_list(shelf.key)
+    rows = sums.annotate(*(Sum(name) for name in shelf.fields))
+    return {key: tuple(int(value) for value in row) for key, *row in rows}
+
+
+def month_due(book: Book) -> date | None:
+    """The first month that is over and not kept yet, if there is one."""
+    found = mark(book.name)
+    if found is None or not book.monthly:
+        return None
+    month = found.months_until or _first_month(book)
+    # As long as purchases of its last moment may come, each count would write the month anew.
+    over = rules.month_of((found.counted_until - rules.SLACK).date())
+    return month if month is not None and month < over else None
+
+
+def _first_month(book: Book) -> date | None:
+    days = [_edge(shelf.days, Min("day")) for shelf, _ in book.monthly]
+    return min((rules.month_of(day) for day in days if day is not None), default=None)
+
+
 def _cut(shelf: Shelf, time: str, rows: Any) -> Iterator[tuple[tuple[Any, ...], Row]]:
     named = [time, shelf.key] if shelf.key else [time]
     for values in rows.order_by().values_list(*named, *shelf.fields):
@@ -77,13 +114,20 @@ def _key(shelf: Shelf, spot: tuple[Any, ...]) -> Any:
 
 def span(book: Book) -> tuple[date, date] | None:
     """The first and the last day of which there are rows, or of which any are written down."""
-    found: list[Any] = []
-    for model, column in (*book.rows, *((shelf.hours, "hour") for shelf in book.shelves)):
-        for edge in (Min(column), Max(column)):
-            # One edge in a query: of two, MySQL reads the whole index.
-            found.append(model._default_manager.order_by().aggregate(edge=edge)["edge"])
-    moments = [moment for moment in found if moment is not None]
-    return (min(moments).date(), max(moments).date()) if moments else None
+    kept = ((shelf.hours, "hour") for shelf in book.shelves)
+    places = [*book.rows, *kept, *((table, "month") for _, table in book.monthly)]
+    edges = (_edge(model, edge(column)) for model, column in places for edge in (Min, Max))
+    days = [_day(edge) for edge in edges if edge is not None]
+    return (min(days), max(days)) if days else None
+
+
+def _edge(model: type[Model], edge: Min | Max) -> Any:
+    """One in a query: of two, MySQL reads the whole index."""
+    return model._default_manager.order_by().aggregate(edge=edge)["edge"]
+
+
+def _day(moment: date | datetime) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def by_key(hours: dict[Spot, Row]) -> dict[Any, Row]:
@@ -115,6 +159,20 @@ def day_differences(shelf: Shelf, day: date) -> list[str]:
     return [f"{shelf.name} {day}: the day is not the sum of its hours"]
 
 
+def month_differences(shelf: Shelf, table: type[Model], month: date) -> list[str]:
+    if month_of_days(shelf, month) == kept_of_month(shelf, table, month):
+        return []
+    return [f"{shelf.name} {month:%Y-%m}: the month is not the sum of its days"]
+
+
+def months_kept(book: Book) -> list[date]:
+    """Those that are read as months, and any of which rows are written down before."""
+    found, days = mark(book.name), span(book)
+    if found is None or found.months_until is None or days is None:
+        return []
+    return list(rules.months_between(days[0], found.months_until))
+
+
 def breaches(book: Book) -> Iterator[str]:
     """The differences of what is settled: counted, and not touched since.
 
@@ -132,6 +190,9 @@ def breaches(book: Book) -> Iterator[str]:
             yield from differences(shelf, since, end, but=lag)
             yield from _uneven_days(shelf, since, end)
         since = end
+    for month in months_kept(book):
+        for shelf, table in book.monthly:
+            yield from month_differences(shelf, table, month)
 
 
 def _uneven_days(shelf: Shelf, since: datetime, until: datetime) -> Iterator[str]:

@@ -20,6 +20,7 @@ from shop.statistics.models import (
     SalesDay,
     SalesHour,
     SalesMark,
+    SalesMonth,
 )
 from shop.statistics.selectors.shelves import Book, Row, Shelf, Spot
 
@@ -116,6 +117,7 @@ PRODUCTS: Final = Shelf(
     ("orders", "units", "amount", "refunded_units", "refunded"),
     products,
     key="product_id",
+    months=SalesMonth,
 )
 ORDERS: Final = Shelf(
     "orders",
