@@ -4,7 +4,6 @@ from typing import Final
 
 COUNTED: Final = "a counted page: products and sales are counted in an index, whole"
 FEW: Final = "sales and their schedules are hundreds"
-RUNS: Final = "all runs of a sale: one that is held daily has 365 a year"
 SUMMED: Final = "all that a customer has bought, once for each hundred lines more"
 OWN: Final = "sums of all that one customer has bought"
 ACTED: Final = "staff's page of what needs a hand: all products' stock, runs and changes of price"
@@ -20,24 +19,15 @@ ALLOWED: Final = {
     (f"GET {STAFF}ledger/trial-balance/", "accounts_posting"): "the sum of the whole ledger",
     (f"GET {STAFF}products/", "shop_product"): COUNTED,
     (f"GET {STAFF}flash-sales/", "shop_flashsale"): FEW,
-    (f"GET {STAFF}flash-sales/", "shop_flashrun"): RUNS,
-    (f"GET {STAFF}flash-sales/{{slug}}/", "shop_flashrun"): RUNS,
     ("GET /api/v1/dashboard/", "shop_product"): COUNTED,
     ("GET /api/v1/dashboard/", "shop_salesday"): "each product's days of a month, then cached",
-    ("GET /api/v1/dashboard/", "shop_flashrun"): RUNS,
     ("GET /api/v1/products/", "shop_product"): COUNTED,
     ("GET /api/v1/flash-sales/", "shop_flashsale"): FEW,
-    ("GET /api/v1/flash-sales/", "shop_flashrun"): RUNS,
-    ("GET /api/v1/flash-sales/{slug}/", "shop_flashrun"): RUNS,
-    ("GET /api/v1/flash-sales/{slug}/stock/", "shop_flashsale"): RUNS,
-    ("GET /api/v1/flash-sales/{slug}/stream/", "shop_flashsale"): RUNS,
     ("GET /api/v1/purchases/items/", "shop_orderline"): OWN,
     ("GET /api/v1/purchases/summary/", "shop_orderline"): OWN,
     ("GET /api/v1/purchases/summary/", "shop_order"): OWN,
     ("GET /api/v1/purchases/summary/", "payments_payment"): OWN,
-    ("writes", "shop_flashrun"): RUNS,
     ("writes", "shop_product"): "an export counts what it will have",
-    ("shop.flash_schedules.plan", "shop_flashrun"): RUNS,
     ("shop.flash_schedules.plan", "shop_flashschedule"): FEW,
     ("payments.exchange.reconcile", "payments_exchangeattempt"): "hourly; one attempt a batch",
     ("shop.flash_sales.sweep", "shop_flashrun"): SWEPT,
