@@ -337,12 +337,8 @@ def runs_to_end() -> list[int]:
 
 
 def runs_with_unplaced() -> list[int]:
-    paid = FlashPurchase.objects.filter(
-        run=OuterRef("pk"), position=None, paid_at__lte=Now() - rules.SETTLING
-    )
-    # One look into the index for each run: from the purchases, all there ever were are read.
-    found = FlashRun.objects.annotate(unplaced=Subquery(paid.order_by().values("run")[:1]))
-    return list(found.filter(unplaced__isnull=False).order_by().values_list("pk", flat=True))
+    paid = FlashPurchase.objects.filter(position=None, paid_at__lte=Now() - rules.SETTLING)
+    return list(paid.order_by("run_id").values_list("run_id", flat=True).distinct())
 
 
 def last_position(run_id: int) -> int:

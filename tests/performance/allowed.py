@@ -7,7 +7,7 @@ FEW: Final = "sales and their schedules are hundreds"
 SUMMED: Final = "all that a customer has bought, once for each hundred lines more"
 OWN: Final = "sums of all that one customer has bought"
 ACTED: Final = "staff's page of what needs a hand: all products' stock, runs and changes of price"
-SWEPT: Final = "one look into an index for each run that ever was"
+COMPARED: Final = "1 µs each 20 s for each run that ever was: which one has no figures yet?"
 STAFF: Final = "/api/v1/admin/"
 
 # What asks, a table, and why.
@@ -30,9 +30,8 @@ ALLOWED: Final = {
     ("writes", "shop_product"): "an export counts what it will have",
     ("shop.flash_schedules.plan", "shop_flashschedule"): FEW,
     ("payments.exchange.reconcile", "payments_exchangeattempt"): "hourly; one attempt a batch",
-    ("shop.flash_sales.sweep", "shop_flashrun"): SWEPT,
     ("shop.flash_sales.sweep", "shop_flashtally"): "200 rows at most of each run that sold last",
-    ("shop.statistics.count", "shop_flashrun"): SWEPT,
+    ("shop.statistics.count", "shop_flashrun"): COMPARED,
     (
         "shop.statistics.count",
         "shop_flashunit",
