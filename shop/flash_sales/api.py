@@ -56,7 +56,7 @@ def _sale_body(slug: str) -> Any:
 
 
 def _shown(sale: Any) -> Any:
-    return FlashSaleOut(sale, context=_now([sale])).data
+    return FlashSaleOut(sale, context={"now": {sale.pk: selectors.sale_now(sale)}}).data
 
 
 def _runs_now(runs: Iterable[Any]) -> dict[str, Any]:

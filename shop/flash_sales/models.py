@@ -144,7 +144,9 @@ class FlashPurchase(models.Model):
         indexes = [
             models.Index(
                 fields=["run", "position", "paid_at", "user", "quantity"], name="flash_leaderboard"
-            )
+            ),
+            # What is paid and has no position yet: a few, looked for every two seconds.
+            models.Index(fields=["position", "paid_at", "run"], name="flash_unplaced"),
         ]
 
     def __str__(self) -> str:

@@ -271,7 +271,7 @@ def test_sales_are_filtered_by_what_they_are_now_on_every_page(
     }  # fmt: skip
     for status, runs in expected.items():
         # As many for one sale as for two.
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(3):
             found = VISITOR.get(SALES, {"status": status}).json()
         assert {sale["slug"] for sale in found["results"]} == {run.sale.slug for run in runs}
         assert {sale["run"]["status"] for sale in found["results"]} == {status}

@@ -16,6 +16,8 @@ from django.db import connection
 
 from accounts.ledger.models import PostingMark
 from common import clock
+from shop.flash_sales import selectors as flash_sales
+from shop.flash_sales.models import FlashSale
 from shop.models import SalesDay
 from shop.orders.models import Order
 from tests.api.test_query_budgets import BUDGETS, V1, World
@@ -137,6 +139,27 @@ def seen(*statements: str) -> list[Statement]:
         for sql in statements:
             cursor.execute(sql)
     return watch.seen
+
+
+def of_two_sales(filled: World) -> list[Statement]:
+    """What reads the runs of a sale that has hundreds, and of another one."""
+    assert filled.first is not None
+    sale, watch = filled.first.sale, Watch()
+    assert sale.runs.count() > SMALL
+    with watch.of("two sales"):
+        flash_sales.sales_now([sale, *FlashSale.objects.exclude(pk=sale.pk)[:1]])
+    return watch.faulty
+
+
+def test_of_many_sales_few_runs_are_read(filled: World) -> None:
+    assert of_two_sales(filled) == []
+
+
+def test_control_by_their_start_alone_all_runs_are_sorted(
+    filled: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flash_sales, "NEWEST", ("-starts_at", "-pk"))
+    assert of_two_sales(filled) != []
 
 
 def test_control_without_its_index_a_statement_is_at_fault(filled: World) -> None:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from common import clock
 from config import invariants
 from payments.checkout import services as checkout
-from shop.flash_sales import errors, selectors, services
+from shop.flash_sales import errors, rules, selectors, services
 from shop.flash_sales.models import FlashRun, FlashUnit
 from shop.flash_sales.rules import Counts, RunStatus
 from shop.flash_sales.services import Offer, Plan
@@ -193,6 +193,21 @@ def test_the_leaderboard_is_by_the_moment_of_payment_and_never_moves() -> None:
     placed = list(selectors.leaderboard(run.pk).values_list("order_id", "position"))
     assert placed == [(second.placed.order.pk, 1), (first.placed.order.pk, 2)]
     assert services.positions_give(run_id=run.pk) == 0
+
+
+def test_the_sweep_finds_what_is_paid_however_long_ago_the_run_ended() -> None:
+    old, live = live_run(units=2), live_run(units=2)
+    late = [buy(old), buy(old)]
+    buy(live)
+    services.run_end(run_id=old.pk, reason=FlashRun.End.STAFF)
+    FlashRun.objects.filter(pk=old.pk).update(ended_at=clock.now() - timedelta(days=400))
+    for bought in late:
+        pay(bought)
+    old.purchases.update(paid_at=clock.now() - 2 * rules.SETTLING)
+    assert selectors.runs_with_unplaced() == [old.pk]
+    services.runs_sweep()
+    assert selectors.runs_with_unplaced() == []
+    assert selectors.leaderboard(old.pk).count() == 2
 
 
 @pytest.mark.parametrize(

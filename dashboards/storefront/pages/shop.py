@@ -138,7 +138,7 @@ def _flash(
     wrong: Any = "",
     status: int = 200,
 ) -> HttpResponse:
-    found = flash_sales.sale_now(slug)
+    found = flash_sales.sale_now(flash_sales.sale_get(slug))
     run, now = found.run, clock.now()
     room = found.sale.admission_rate is not None
     place = _place(request, slug, ticket) if room else None

@@ -1,13 +1,10 @@
 """A sale's figures, counted in the database."""
 
-from datetime import datetime
 from typing import Final
-
-from django.db.models.functions import Now
 
 from common import clock
 from shop.flash_sales import selectors
-from shop.flash_sales.live.rules import Figures, RunFigures, shown
+from shop.flash_sales.live.rules import Figures, RunFigures
 from shop.flash_sales.models import FlashRun, FlashSale
 from shop.flash_sales.rules import Counts
 
@@ -17,14 +14,11 @@ MOST_PLANNED: Final = 8
 
 def figures_count(slug: str) -> Figures:
     """Raises NoSuchSale."""
-    # The clock in the same query: a thread among many busy ones waits its turn after each.
-    found = FlashRun.objects.filter(sale__slug=slug).annotate(now=Now()).order_by("starts_at")
-    runs = list(found)
+    now, runs = selectors.runs_shown(FlashRun.objects.filter(sale__slug=slug))
     if not runs:
         selectors.sale_get(slug)
-        return Figures(clock.now(), ())
-    now: datetime = runs[0].now
-    first, *later = shown(runs, now)
+        return Figures(now, ())
+    first, *later = runs
     counted = selectors.unit_counts([first.pk])[first.pk]
     # Nobody has bought of a run that has not started; its units need no counting.
     planned = [_figures(run, Counts(run.allocation, 0, 0, 0)) for run in later[:MOST_PLANNED]]

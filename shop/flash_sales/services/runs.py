@@ -88,7 +88,7 @@ def _schedule(sale: FlashSale, plan: Plan, actor_id: int | None) -> FlashRun:
     starts = [plan.starts_at, *(other.starts_at for other in others)]
     run = FlashRun.objects.create(
         sale=sale,
-        number=sale.runs.count() + 1,
+        number=selectors.next_number(sale),
         price=sale.price,
         per_order_limit=sale.per_order_limit,
         per_user_limit=sale.per_user_limit,
