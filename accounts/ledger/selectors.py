@@ -99,6 +99,12 @@ def settled_until(after: int, *, size: int) -> int | None:
     return None if last is None or first is None else min(last, first + size - 1)
 
 
+def is_behind() -> bool:
+    """Whether there are transfers that may be summed and are not."""
+    until = PostingMark.objects.values_list("until", flat=True).first()
+    return settled_until(until or 0, size=1) is not None
+
+
 def sums_between(after: int, until: int) -> dict[tuple[str, str], int]:
     """`{(currency, side): amount}` of the transfers after the one key, up to the other."""
     rows = Posting.objects.filter(transfer_id__gt=after, transfer_id__lte=until)

@@ -328,11 +328,17 @@ def sums_carry(*, seconds: float = cleanup.AT_MOST_SECONDS) -> int:
 def sums_recount() -> int:
     """All of the sums anew; returns how many batches. Meanwhile readers read more postings."""
     _forget_sums()
-    return sums_carry(seconds=math.inf)
+    made = 0
+    # Whoever moves the mark in between ends a round, and leaves the rest to the next.
+    while selectors.is_behind():
+        made += sums_carry(seconds=math.inf)
+    return made
 
 
 @transactional
 def _forget_sums() -> None:
+    # Without its row nothing is locked, and a first batch that commits meanwhile would be lost.
+    PostingMark.objects.get_or_create(pk=1)
     PostingMark.objects.update(until=0)
     PostingSum.objects.all().delete()
 

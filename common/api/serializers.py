@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, ClassVar, Final
 
+from django.utils.translation import get_language
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -34,15 +35,16 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 def validated(reader: type[Reader], data: Any) -> dict[str, Any]:
     """What a body or a query says; raises ValidationError."""
-    found: Mapping[str, Any] = reader_of(reader).run_validation(data)
+    found: Mapping[str, Any] = reader_of(reader, get_language()).run_validation(data)
     return dict(found)
 
 
 @cache
-def reader_of(reader: type[Reader]) -> Reader:
-    """One for all requests, which must keep nothing of any of them.
+def reader_of(reader: type[Reader], language: str | None) -> Reader:
+    """One for all requests in a language, which must keep nothing of any of them.
 
-    Each new one copies each of its fields: 0.2 ms of a purchase.
+    Each new one copies each of its fields: 0.2 ms of a purchase. DRF's own messages stay in the
+    language in which they were first told.
     """
     return reader()
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import DatabaseError
-from django.db.models import Count, F, Min, Q, Sum
+from django.db.models import Count, Min, Q, Sum
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from common import clock, replicas
@@ -84,12 +84,12 @@ def stock(_now: datetime) -> Figures:
     # By the few products that have holds: all holds there ever were would be read otherwise.
     held = StockHold.objects.filter(released_at=None, stock__held__gt=0)
     yield _gauge("holds", "Live holds on stock", held.count())
-    left, sold = F("on_hand") - F("held"), Q(product__archived_at=None)
+    sold = Q(product__archived_at=None)
     found = Stock.objects.aggregate(
         units=Sum("held"),
-        available=Sum(left, filter=sold),
-        low=Count("pk", filter=sold & Q(on_hand__lte=F("held") + settings.LOW_STOCK_THRESHOLD)),
-        out=Count("pk", filter=sold & Q(on_hand__lte=F("held"))),
+        available=Sum("left", filter=sold),
+        low=Count("pk", filter=sold & Q(left__lte=settings.LOW_STOCK_THRESHOLD)),
+        out=Count("pk", filter=sold & Q(left=0)),
     )
     yield _gauge("held_units", "Units in them", found["units"] or 0)
     yield _gauge("stock_available", "Units that can be ordered", found["available"] or 0)

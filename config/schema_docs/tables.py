@@ -113,7 +113,7 @@ def _column(field: Any, editor: _Editor) -> Column:
     return Column(
         name=field.column,
         type=field.db_parameters(editor.connection)["type"].lower(),
-        null=field.null,
+        null=field.null or (field.generated and not field.db_persist),
         primary=field.primary_key,
         unique=field.unique or _alone_unique(field),
         default=_default(field, editor),
@@ -128,7 +128,10 @@ def _alone_unique(field: Any) -> bool:
 
 
 def _default(field: Any, editor: _Editor) -> str:
-    """The database's own default; the code's are none of the table's."""
+    """The database's own default, or what it makes of the others; the code's are none of it."""
+    if field.generated:
+        made = str(field.generated_sql(editor.connection)[0])
+        return f"generated: {made.replace('`', '')}"
     if not field.has_db_default():
         return ""
     sql, values = editor.db_default_sql(field)

@@ -54,7 +54,7 @@ class Unreachable(TryLater):
 
 
 class KeySpent(Unreachable):
-    """Under this idempotency key Stripe says nothing else for 24 hours: it stands for another call,
+    """Under this idempotency key Stripe says nothing else for 24 hours: the key is another call's,
     one of an older version of ours with other parameters, say.
     """
 

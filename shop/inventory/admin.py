@@ -6,7 +6,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -92,9 +92,9 @@ class LevelFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "out":
-            return queryset.filter(on_hand=F("held"))
+            return queryset.filter(left=0)
         if self.value() == "low":
-            return queryset.filter(on_hand__lte=F("held") + settings.LOW_STOCK_THRESHOLD)
+            return queryset.filter(left__lte=settings.LOW_STOCK_THRESHOLD)
         return queryset.filter(held__gt=0) if self.value() == "held" else queryset
 
 

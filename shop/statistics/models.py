@@ -205,7 +205,7 @@ class SalesMark(models.Model):
     """How far a book is counted: one row each, which whoever counts has locked."""
 
     name = models.CharField(max_length=10, unique=True)
-    # All that happened before is counted, but for transactions that took longer than rules.SLACK.
+    # All that happened before is counted, but for transactions that took longer than SLACK.
     counted_until = models.DateTimeField()
     # What an order's events up to this one changed is counted.
     last_event = models.BigIntegerField(default=0)

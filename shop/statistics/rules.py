@@ -6,12 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
-from common import moments
-
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
-# A purchase has its moment before it is committed, and is seen after.
-SLACK: Final = moments.SLACK
 # How much of the time before and after a change of price is looked at.
 LOOK: Final = timedelta(days=14)
 # In less than this nothing can be said of a day.

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.db.models import Model
 
-from common import clock, rows
+from common import clock, moments, rows
 from common.db import transactional
 from shop.flash_sales.selectors import units_counted
 from shop.statistics import locks, rules, selectors
@@ -50,7 +50,7 @@ def book_count(book: Book) -> int:
 def book_recount(book: Book) -> int:
     """Everything anew, a day in a transaction; returns how many days."""
     started = clock.now()
-    event = book.last_event(started - rules.SLACK, 0)
+    event = book.last_event(started - moments.SLACK, 0)
     span = selectors.span(book)
     days = list(rules.days_between(*span)) if span else []
     for day in days:
@@ -65,7 +65,7 @@ def _count_since(book: Book, beginning: tuple[datetime, int] | None) -> int:
     """From where the mark is, or else from a moment and an event of the caller's."""
     now, mark = clock.now(), locks.mark(book.name)
     since, event = beginning or (mark.counted_until, mark.last_event)
-    since -= rules.SLACK
+    since -= moments.SLACK
     hours = {*rules.hours_between(since, now)} | book.touched(event, rules.hour_of(since))
     days = sorted({hour.date() for hour in hours})
     for day in days:
@@ -80,7 +80,7 @@ def _count_since(book: Book, beginning: tuple[datetime, int] | None) -> int:
 def _advance(book: Book, mark: SalesMark, now: datetime, event: int) -> None:
     mark.counted_until = now
     # An event before this moment is committed by now: no transaction takes longer.
-    mark.last_event = book.last_event(now - rules.SLACK, event)
+    mark.last_event = book.last_event(now - moments.SLACK, event)
     mark.save(update_fields=["counted_until", "last_event"])
 
 

@@ -20,6 +20,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from common.outbox import services as outbox
 from payments.exchange import gateway as venue
 from payments.stripe import gateway
+from payments.stripe.gateway import asking
 
 PROVIDER_CALLS = (
     "create_customer",
@@ -68,7 +69,7 @@ def run_forked(
     notes.unlink(missing_ok=True)
     # A socket that two processes share mixes up their answers.
     connections.close_all()
-    gateway._client.cache_clear()
+    asking._client.cache_clear()
     venue._client.cache_clear()
     pid = os.fork()
     if pid == 0:

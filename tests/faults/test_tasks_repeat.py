@@ -25,6 +25,7 @@ from payments.intake.models import Payment, Refund
 from payments.notices import services as notices
 from payments.stripe import gateway
 from payments.stripe import services as stripe_services
+from payments.stripe.errors import Declined
 from payments.stripe.models import StripeAttempt
 from payments.stripe.services import intents
 from shop.models import Order
@@ -224,7 +225,7 @@ def test_a_late_resolve_leaves_the_next_attempt_alone(
     def meanwhile(intent_id: str) -> Any:
         """While the task asks about the first card, it is declined and a second is tried."""
         found = retrieve(intent_id)
-        with pytest.raises(gateway.Declined):
+        with pytest.raises(Declined):
             stripe_services.confirm._ask(first)
         stripe_services.confirm._start(placed.payment.pk, "pm_card_visa")
         return found

@@ -17,6 +17,7 @@ from payments.checkout.services import Placed
 from payments.checkout.services import placing as checkout
 from payments.intake.models import Payment
 from payments.stripe import gateway
+from payments.stripe.errors import Declined
 from payments.stripe.models import WebhookEvent
 from payments.stripe.services import intents, webhooks
 from tests.factories.shop import ProductFactory
@@ -87,7 +88,7 @@ def pay_in_browser(placed: Placed, card: str) -> None:
     intent_id = placed.payment.stripe_intent.intent_id
     try:
         gateway.confirm_intent(intent_id, payment_method=card, idempotency_key=uuid.uuid4().hex)
-    except gateway.Declined:
+    except Declined:
         gateway.confirm_intent(
             intent_id, payment_method="pm_card_visa", idempotency_key=uuid.uuid4().hex
         )

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Count, Sum
 from django.test.utils import CaptureQueriesContext
 
+from common import moments
 from config.statistics_invariants import statistics_are_sums_of_rows
 from shop.models import OrderLine, Product, SalesDay, SalesMark, SalesMonth
 from shop.statistics import rules, selectors, services
@@ -84,7 +85,7 @@ class Random:
 
     def sell(self) -> None:
         # Its transaction took a while.
-        moment = self.now - self.dice.random() * rules.SLACK
+        moment = self.now - self.dice.random() * moments.SLACK
         self.lines.append(sold(self.dice.choice(self.products), moment, self.dice.randint(1, 3)))
 
     def give_back(self) -> None:
@@ -132,10 +133,10 @@ def test_a_month_is_kept_once_what_is_on_its_way_must_have_come() -> None:
     sold(lamp, END - MINUTE, units=2)
     counted(END + MINUTE)
     sold(lamp, END - timedelta(seconds=1))
-    counted(END + rules.SLACK - timedelta(seconds=1))
+    counted(END + moments.SLACK - timedelta(seconds=1))
     assert kept() == []
     assert SalesMark.objects.get().months_until is None
-    counted(END + rules.SLACK)
+    counted(END + moments.SLACK)
     assert kept() == [(OCTOBER, 3)]
     assert SalesMark.objects.get().months_until == NOVEMBER
 

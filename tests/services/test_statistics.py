@@ -11,9 +11,9 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
-from common import clock
+from common import clock, moments
 from shop.models import Order, OrderEvent, OrderLine, Product, SalesDay, SalesHour, SalesMark
-from shop.statistics import rules, selectors, services
+from shop.statistics import selectors, services
 from tests.factories.flash import buy as flash_buy
 from tests.factories.flash import live_run
 from tests.factories.flash import pay as flash_pay
@@ -112,7 +112,7 @@ def test_a_purchase_that_is_committed_after_its_moment_was_counted_is_found(
 def test_control_without_the_slack_such_a_purchase_is_missed(
     api: Any, sandbox: Any, drain: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "SLACK", timedelta(0))
+    monkeypatch.setattr(moments, "SLACK", timedelta(0))
     lamp = ProductFactory(stock=9)
     order = buy(api, drain, (lamp.slug, 1))
     moved(order, hours=2)

@@ -1,12 +1,16 @@
 """What Stripe keeps under an idempotency key, it keeps for a day: nothing may wait that long."""
 
+import itertools
+from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from payments.intake.models import Refund
 from payments.stripe import gateway
 from payments.stripe.errors import ServerFault, Unreachable
+from payments.stripe.gateway import asking
 from tests.factories.orders import (
     buy,
     confirm,
@@ -59,13 +63,13 @@ def test_a_confirm_answered_500_after_the_charge_is_not_asked_again(
     api: Any, drain: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = place(api, ("brass-lamp", 1))
-    real = gateway.confirm_intent
+    real = gateway._confirm_intent
 
-    def charged_and_500(*args: Any, **kwargs: Any) -> Any:
-        real(*args, **kwargs)
+    def charged_and_500(*args: Any) -> Any:
+        real(*args)
         raise ServerFault
 
-    monkeypatch.setattr(gateway, "confirm_intent", charged_and_500)
+    monkeypatch.setattr(gateway, "_confirm_intent", charged_and_500)
     assert confirm(api, order).status_code == 202
     drain()
     assert get_order(api, order)["status"] == "paid"
@@ -139,10 +143,70 @@ def test_a_refund_whose_key_stands_for_another_call_is_made_once(
     assert len(sandbox.refunds(order["payment"]["stripe"]["payment_intent"])) == 1
 
 
-def test_control_as_a_lost_answer_it_is_asked_again_under_the_same_key(
+def beside(monkeypatch: pytest.MonkeyPatch, looks: str, at: int, other: Callable[[], Any]) -> None:
+    """Another caller does it all while one is about to go on from its `at`th look."""
+    real, count = getattr(gateway, looks), itertools.count(1)
+
+    def looked(*args: Any, **kwargs: Any) -> Any:
+        found = real(*args, **kwargs)
+        if next(count) == at:
+            other()
+        return found
+
+    monkeypatch.setattr(gateway, looks, looked)
+
+
+def own_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "_numbered", lambda key, n: key if n == 1 else f"{key}-{uuid4()}")
+
+
+def two_refunds(api: Any, staff_api: Any, drain: Any, patch: pytest.MonkeyPatch) -> Any:
+    """One refund of 5.00 that two workers send at once, its key spent; what it was paid from."""
+    order = buy(api, drain, ("brass-lamp", 1))
+    refund(staff_api, order["payment"], amount="5.00")
+    uid, intent = Refund.objects.get().uid, order["payment"]["stripe"]["payment_intent"]
+    spend(f"refund-{uid}")
+    asked = {"refund_uid": str(uid), "intent_id": intent, "amount": 500}
+    beside(patch, "_find_refund", 2, lambda: gateway.create_refund(**asked))
+    gateway.create_refund(**asked)
+    return intent
+
+
+def test_two_who_find_a_key_spent_make_one_refund(
+    api: Any, staff_api: Any, drain: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(sandbox.refunds(two_refunds(api, staff_api, drain, monkeypatch))) == 1
+
+
+def test_control_with_keys_of_their_own_they_make_two(
+    api: Any, staff_api: Any, drain: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_keys(monkeypatch)
+    assert len(sandbox.refunds(two_refunds(api, staff_api, drain, monkeypatch))) == 2
+
+
+@pytest.mark.parametrize("keys", ["the same", "their own"])
+def test_a_card_that_somebody_else_has_charged_is_not_refused(
+    api: Any, drain: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch, keys: str
+) -> None:
+    order = place(api, ("brass-lamp", 1))
+    if keys == "their own":
+        own_keys(monkeypatch)
+    intent = order["payment"]["stripe"]["payment_intent"]
+    key = f"confirm-{order['payment']['id']}-1"
+    spend(key)
+    card = {"payment_method": "pm_card_visa", "idempotency_key": key}
+    beside(monkeypatch, "retrieve_intent", 1, lambda: gateway.confirm_intent(intent, **card))
+    assert confirm(api, order).status_code == 202
+    drain()
+    assert get_order(api, order)["status"] == "paid"
+    assert charged(sandbox, order) == ["succeeded"]
+
+
+def test_control_with_one_key_alone_nothing_comes_of_it(
     api: Any, drain: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "KeySpent", Unreachable)
+    monkeypatch.setattr(asking, "MOST_KEYS", 2)
     order = place(api, ("brass-lamp", 1))
     spend(f"confirm-{order['payment']['id']}-1")
     assert confirm(api, order).status_code == 202

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 from rest_framework.exceptions import ValidationError
 
 from common.api.serializers import StrictCharField, StrictIntegerField, StrictSerializer, validated
@@ -68,3 +69,13 @@ def test_what_is_no_object_is_refused(data: Any, code: str) -> None:
     with pytest.raises(ValidationError) as caught:
         validated(Outer, data)
     assert code in str(caught.value.get_codes())
+
+
+def test_a_message_told_in_one_language_is_told_in_the_others() -> None:
+    said = []
+    for language in ("de", "en", "de"):
+        with override(language), pytest.raises(ValidationError) as caught:
+            validated(Outer, {"number": 1, "inner": {"word": "w" * 21}})
+        said.append(str(caught.value.detail["inner"]["word"][0]))
+    assert said[0] == said[2] != said[1]
+    assert "20" in said[1]

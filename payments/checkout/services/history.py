@@ -8,13 +8,12 @@ bought since. Whoever changes a paid order or its payments makes the sums void
 from datetime import timedelta
 from typing import Final
 
-from common import clock
+from common import clock, moments
 from common.db import transactional
 from payments.intake import selectors as intake_reads
 from shop.orders import locks as order_locks
 from shop.orders import selectors as order_reads
 from shop.orders import services as orders
-from shop.statistics.rules import SLACK
 
 # Lines that a reader may have to add up.
 LEAST: Final = 100
@@ -45,5 +44,5 @@ def history_count(*, user_id: int) -> None:
     """Sum up one customer's past, whatever was summed before."""
     past = order_locks.past(user_id)
     # A purchase has its moment before it is committed.
-    until = clock.now() - SLACK
+    until = clock.now() - moments.SLACK
     orders.past_write(past, until=until, methods=intake_reads.paid_by_method(user_id, until=until))

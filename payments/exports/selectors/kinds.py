@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
-from django.db.models import F, QuerySet, Value
+from django.db.models import QuerySet, Value
 
 from accounts.ledger.models import Posting
 from payments.exchange.models import ExchangeOrder
@@ -142,12 +142,12 @@ PRODUCTS: Final = Source(
     grows=False,
 )
 STOCK: Final = Source(
-    lambda: Stock.objects.annotate(free=F("on_hand") - F("held")),
+    Stock.objects.all,
     (
         *(Column(name, f"product__{name}") for name in ("sku", "slug", "name")),
         _number("on_hand"),
         _number("held"),
-        _number("available", "free"),
+        _number("available", "left"),
         Column("on_sale", "product__archived_at", Cell.MISSING),
     ),
     "shop.view_stock",

@@ -24,7 +24,6 @@ from payments.stripe.errors import (
     ConfirmationInProgress,
     ConfirmationRefused,
     Declined,
-    KeySpent,
     PaymentExpired,
     Refused,
     Unreachable,
@@ -103,18 +102,9 @@ def _ask(attempt: StripeAttempt) -> None:
 
 def _confirm(intent_id: str, attempt: StripeAttempt) -> Intent:
     key = f"confirm-{attempt.payment.uid}-{attempt.number}"
-    try:
-        return gateway.confirm_intent(
-            intent_id, payment_method=attempt.payment_method, idempotency_key=key
-        )
-    except KeySpent:
-        intent = gateway.retrieve_intent(intent_id)
-        if rules.outcome(intent.status) is not Outcome.OPEN:
-            return intent
-        # The first key is spent for a day; an intent cannot be charged twice.
-        return gateway.confirm_intent(
-            intent_id, payment_method=attempt.payment_method, idempotency_key=gateway.another(key)
-        )
+    return gateway.confirm_intent(
+        intent_id, payment_method=attempt.payment_method, idempotency_key=key
+    )
 
 
 @transactional

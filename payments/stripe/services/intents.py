@@ -75,7 +75,7 @@ def _customer_ensure(payment: Payment) -> str:
     try:
         with transaction.atomic():
             StripeCustomer.objects.create(user_id=user.pk, customer_id=customer_id)
-    except IntegrityError:  # a parallel call saved it; the idempotency key made it the same one
+    except IntegrityError:  # a parallel call saved it; the idempotency keys made it the same one
         pass
     return customer_id
 

@@ -44,7 +44,7 @@ def _remember(refund_id: int, answer: ProviderRefund) -> None:
                 stripe_id=answer.id,
                 next_poll_at=Now() + rules.POLL_SOONEST,
             )
-    except IntegrityError:  # sent twice in parallel; the idempotency key made it one refund
+    except IntegrityError:  # sent twice in parallel; the idempotency keys made it one refund
         if not StripeRefund.objects.filter(refund_id=refund_id, stripe_id=answer.id).exists():
             raise
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.db.models import Max, Min, Model, Sum
 
+from common import moments
 from shop.statistics import rules
 from shop.statistics.models import SalesMark
 
@@ -93,7 +94,7 @@ def month_due(book: Book) -> date | None:
         return None
     month = found.months_until or _first_month(book)
     # As long as purchases of its last moment may come, each count would write the month anew.
-    over = rules.month_of((found.counted_until - rules.SLACK).date())
+    over = rules.month_of((found.counted_until - moments.SLACK).date())
     return month if month is not None and month < over else None
 
 
@@ -181,7 +182,7 @@ def breaches(book: Book) -> Iterator[str]:
     found, days = mark(book.name), span(book)
     if found is None or days is None:
         return
-    until = rules.hour_of(found.counted_until - rules.SLACK)
+    until = rules.hour_of(found.counted_until - moments.SLACK)
     lag = book.touched(found.last_event, until)
     since = rules.start_of(days[0])
     while since < until:

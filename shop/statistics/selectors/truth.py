@@ -8,11 +8,11 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now, TruncHour
 
+from common import moments
 from shop.flash_sales.models import FlashRun
 from shop.flash_sales.selectors import units_counted
 from shop.orders.models import Order, OrderEvent, OrderLine
 from shop.orders.rules import Status
-from shop.statistics import rules
 from shop.statistics.models import (
     OrdersDay,
     OrdersHour,
@@ -61,7 +61,10 @@ def orders(since: datetime, until: datetime) -> dict[Spot, Row]:
 def _lines(since: datetime, until: datetime) -> QuerySet[OrderLine]:
     # An index has the moment of an order's payment, and none the moment of its lines, which are
     # bought in the same transaction: without the first, every line there ever was is read.
-    paid = {"order__paid_at__gte": since - rules.SLACK, "order__paid_at__lt": until + rules.SLACK}
+    paid = {
+        "order__paid_at__gte": since - moments.SLACK,
+        "order__paid_at__lt": until + moments.SLACK,
+    }
     lines = OrderLine.objects.filter(purchased_at__gte=since, purchased_at__lt=until)
     return lines.filter(**paid).order_by()
 
@@ -152,7 +155,7 @@ def run_differences() -> Iterator[str]:
     counted = SalesMark.objects.filter(name=SALES.name).first()
     if counted is None:
         return
-    since = counted.counted_until - rules.SLACK
+    since = counted.counted_until - moments.SLACK
     lag = runs_to_count(since=since, after=counted.last_event)
     keys = {*_started().values_list("pk", flat=True)} - lag
     kept = RunSales.objects.in_bulk(keys)

@@ -4,30 +4,19 @@ Never call any of this inside a transaction. Every call may raise Unreachable (o
 Refused (asking again gives the same).
 """
 
-import functools
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import stripe
 from django.conf import settings
 
-from common import outside
 from payments.stripe import rules
-from payments.stripe.errors import (
-    BadSignature,
-    Declined,
-    KeySpent,
-    Refused,
-    ServerFault,
-    Unreachable,
-)
+from payments.stripe.errors import BadSignature, Refused
+from payments.stripe.gateway.asking import answers, asked, client
 
-T = TypeVar("T")
 # As many as Stripe gives at once.
 PAGE = 100
 WITH_CHARGE: Any = {"expand": ["latest_charge"]}
@@ -74,148 +63,73 @@ class ProviderDispute:
     amount: int
 
 
-class Outside(stripe.RequestsClient):
-    """Stripe's own client, measured, and with our request's id on each call."""
-
-    def request(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        post_data: Any = None,
-        **more: Any,
-    ) -> Any:
-        with outside.calling("stripe", f"{method} {rules.resource(url)}"):
-            own = {**(headers or {}), **outside.headers()}
-            return super().request(method, url, own, post_data, **more)
-
-
-@functools.lru_cache(maxsize=4)
-def _client(key: str, base: str, version: str, timeout: float) -> stripe.StripeClient:
-    return stripe.StripeClient(
-        key,
-        base_addresses={"api": base},
-        stripe_version=version,
-        http_client=Outside(timeout=timeout),
-        # A retry keeps its idempotency key, so a lost answer does not charge twice.
-        max_network_retries=1,
-    )
-
-
-def client() -> stripe.StripeClient:
-    return _client(
-        settings.STRIPE_SECRET_KEY,
-        settings.STRIPE_API_BASE,
-        settings.STRIPE_API_VERSION,
-        settings.STRIPE_TIMEOUT_SECONDS,
-    )
-
-
-@contextmanager
-def _answers() -> Iterator[None]:
-    """Stripe's exceptions as ours: declined, refused, or nobody knows."""
-    try:
-        yield
-    except stripe.CardError as error:
-        raise Declined(_card_error(error)) from error
-    except stripe.IdempotencyError as error:
-        raise KeySpent(type(error).__name__) from error
-    # A wrong key is ours to mend, not the customer's: what was asked waits until it is.
-    except (
-        stripe.APIConnectionError,
-        stripe.RateLimitError,
-        stripe.APIError,
-        stripe.AuthenticationError,
-        stripe.PermissionError,
-    ) as error:
-        raise _unknown(error) from error
-    except stripe.StripeError as error:
-        # A concurrent call with the same key is answered 409: its outcome is the other call's.
-        if error.http_status == 409 or (error.http_status or 500) >= 500:
-            raise _unknown(error) from error
-        raise Refused(error.code or "invalid_request", error.user_message or "refused") from error
-
-
-def _unknown(error: stripe.StripeError) -> Unreachable:
-    kind = ServerFault if (error.http_status or 0) >= 500 else Unreachable
-    return kind(type(error).__name__)
-
-
-def _with_key(key: str, call: Callable[[str], T]) -> T:
-    """Call with `key`; where that is spent, with a new one.
-
-    Only for what may exist twice: an intent or customer that nobody uses moves no money.
-    """
-    try:
-        with _answers():
-            return call(key)
-    except KeySpent:
-        with _answers():
-            return call(another(key))
-
-
-def another(key: str) -> str:
-    """A key under which Stripe keeps no answer yet."""
-    return f"{key}-{uuid.uuid4().hex}"
-
-
-def _card_error(error: stripe.CardError) -> dict[str, Any]:
-    found = error.error
-    return {
-        "code": error.code or "card_declined",
-        "decline_code": getattr(found, "decline_code", None),
-        "message": error.user_message or "The card was declined.",
-    }
-
-
 def create_customer(*, email: str, user_uid: str) -> str:
-    customer = _with_key(
-        f"customer-{user_uid}",
-        lambda key: client().v1.customers.create(
-            {"email": email, "metadata": {"user": user_uid}}, {"idempotency_key": key}
-        ),
-    )
-    return str(customer.id)
+    def create(key: str) -> str:
+        with answers():
+            customer = client().v1.customers.create(
+                {"email": email, "metadata": {"user": user_uid}}, {"idempotency_key": key}
+            )
+        return str(customer.id)
+
+    return asked(f"customer-{user_uid}", create)
 
 
 def create_intent(
     *, key: str, amount: int, currency: str, customer: str, metadata: dict[str, str]
 ) -> Intent:
-    intent = _with_key(
-        f"intent-{key}",
-        lambda key: client().v1.payment_intents.create(
-            {
-                "amount": amount,
-                "currency": currency.lower(),
-                "customer": customer,
-                # Cards only: no method that sends the buyer to another site and back.
-                "allowed_payment_method_types": ["card"],
-                "metadata": metadata,
-            },
-            {"idempotency_key": key},
-        ),
-    )
-    return _intent(intent)
+    def create(key: str) -> Intent:
+        with answers():
+            intent = client().v1.payment_intents.create(
+                {
+                    "amount": amount,
+                    "currency": currency.lower(),
+                    "customer": customer,
+                    # Cards only: no method that sends the buyer to another site and back.
+                    "allowed_payment_method_types": ["card"],
+                    "metadata": metadata,
+                },
+                {"idempotency_key": key},
+            )
+        return _intent(intent)
+
+    return asked(f"intent-{key}", create)
 
 
 def retrieve_intent(intent_id: str) -> Intent:
-    with _answers():
+    with answers():
         return _intent(client().v1.payment_intents.retrieve(intent_id, WITH_CHARGE))
 
 
 def confirm_intent(intent_id: str, *, payment_method: str, idempotency_key: str) -> Intent:
-    """Raises Declined as well."""
-    with _answers():
+    """Raises Declined as well. An intent that somebody else has confirmed is the answer."""
+
+    def confirm(key: str) -> Intent:
+        return _confirm_intent(intent_id, payment_method, key)
+
+    def look() -> Intent | None:
+        intent = retrieve_intent(intent_id)
+        return None if rules.outcome(intent.status) is rules.Outcome.OPEN else intent
+
+    try:
+        return asked(idempotency_key, confirm, look)
+    except Refused:
+        if (done := look()) is None:
+            raise
+        return done
+
+
+def _confirm_intent(intent_id: str, payment_method: str, key: str) -> Intent:
+    with answers():
         intent = client().v1.payment_intents.confirm(
             intent_id,
             {"payment_method": payment_method, "expand": ["latest_charge"]},
-            {"idempotency_key": idempotency_key},
+            {"idempotency_key": key},
         )
     return _intent(intent)
 
 
 def cancel_intent(intent_id: str) -> Intent:
-    with _answers():
+    with answers():
         return _intent(client().v1.payment_intents.cancel(intent_id))
 
 
@@ -251,18 +165,25 @@ def create_refund(*, refund_uid: str, intent_id: str, amount: int) -> ProviderRe
     """Look for the refund, then ask for it.
 
     The key alone would not do: Stripe forgets it after a day; till then a 5xx may be kept under it.
+    Where it is refused, another caller may have been first.
     """
-    key = f"refund-{refund_uid}"
-    found = _find_refund(refund_uid, intent_id)
+
+    def look() -> ProviderRefund | None:
+        return _find_refund(refund_uid, intent_id)
+
+    def create(key: str) -> ProviderRefund:
+        return _create_refund(refund_uid, intent_id, amount, key)
+
     try:
-        return found or _create_refund(refund_uid, intent_id, amount, key)
-    except KeySpent:
-        found = _find_refund(refund_uid, intent_id)
-        return found or _create_refund(refund_uid, intent_id, amount, another(key))
+        return look() or asked(f"refund-{refund_uid}", create, look)
+    except Refused:
+        if (done := look()) is None:
+            raise
+        return done
 
 
 def _create_refund(refund_uid: str, intent_id: str, amount: int, key: str) -> ProviderRefund:
-    with _answers():
+    with answers():
         refund = client().v1.refunds.create(
             {
                 "payment_intent": intent_id,
@@ -280,7 +201,7 @@ def _find_refund(refund_uid: str, intent_id: str) -> ProviderRefund | None:
 
 
 def retrieve_refund(refund_id: str) -> ProviderRefund:
-    with _answers():
+    with answers():
         return _refund(client().v1.refunds.retrieve(refund_id))
 
 
@@ -296,7 +217,7 @@ def _refund(refund: stripe.Refund) -> ProviderRefund:
 
 
 def retrieve_dispute(dispute_id: str) -> ProviderDispute:
-    with _answers():
+    with answers():
         return _dispute(client().v1.disputes.retrieve(dispute_id))
 
 
@@ -339,7 +260,7 @@ def _since(moment: datetime) -> dict[str, Any]:
 
 
 def _each(listing: Callable[[Any], Any], where: dict[str, Any]) -> Iterator[Any]:
-    with _answers():
+    with answers():
         yield from listing({**where, "limit": PAGE}).auto_paging_iter()
 
 
