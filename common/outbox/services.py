@@ -44,8 +44,7 @@ def enqueue(task: str, *, delay: float = 0, **payload: Any) -> OutboxMessage:
     With `delay` (seconds) the sweep sends it when it is due. Must be called in a transaction: a
     message that commits apart from its cause can be lost, or sent for something undone.
     """
-    if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError(f"{task} was enqueued outside a transaction")
+    _check_atomic(task)
     message = OutboxMessage.objects.create(
         task=task,
         payload=payload,
@@ -68,13 +67,32 @@ def enqueue_many(
     The sweep sends them when they are due: one by one after the commit they would keep those
     waiting who are answered after it.
     """
-    if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError(f"{task} was enqueued outside a transaction")
+    _check_atomic(task)
     rows.insert(
         OutboxMessage,
         ("task", "payload", "request_id", "next_attempt_at", "attempts", "last_error"),
         [(task, dict(payload), request_id, due, 0, "") for request_id, payload in calls],
     )
+
+
+def enqueue_each(
+    task: str, calls: Sequence[tuple[str, Mapping[str, Any]]], *, now: datetime
+) -> None:
+    """`enqueue` for several requests, each `(request id, payload)`; `now` by the database's clock.
+
+    For what must not wait for the sweep: whoever waits for this commit waits for the broker too.
+    """
+    _check_atomic(task)
+    columns = ("task", "payload", "request_id", "sent_at", "attempts", "last_error")
+    for request_id, payload in calls:
+        row = (task, dict(payload), request_id, now, 0, "")
+        # One by one: of several rows MySQL tells one key.
+        after_commit(send, rows.insert(OutboxMessage, columns, [row]), task, dict(payload))
+
+
+def _check_atomic(task: str) -> None:
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError(f"{task} was enqueued outside a transaction")
 
 
 def send(message_id: int, task: str, payload: dict[str, Any]) -> None:
