@@ -53,7 +53,7 @@ def enqueue(task: str, *, delay: float = 0, **payload: Any) -> OutboxMessage:
         sent_at=None if delay else Now(),
     )
     if not delay:
-        after_commit(send, message.pk, task, payload)
+        hand_over(message)
     return message
 
 
@@ -75,19 +75,23 @@ def enqueue_many(
     )
 
 
-def enqueue_each(
-    task: str, calls: Sequence[tuple[str, Mapping[str, Any]]], *, now: datetime
-) -> None:
-    """`enqueue` for several requests, each `(request id, payload)`; `now` by the database's clock.
+def enqueue_unsent(
+    task: str, payload: Mapping[str, Any], *, request_id: str, now: datetime
+) -> OutboxMessage:
+    """`enqueue` for somebody else's request, whose thread hands the message over once it is
+    committed; `now` by the database's clock.
 
-    For what must not wait for the sweep: whoever waits for this commit waits for the broker too.
+    Who writes for many must not wait for the broker as often: it may be slow.
     """
     _check_atomic(task)
     columns = ("task", "payload", "request_id", "sent_at", "attempts", "last_error")
-    for request_id, payload in calls:
-        row = (task, dict(payload), request_id, now, 0, "")
-        # One by one: of several rows MySQL tells one key.
-        after_commit(send, rows.insert(OutboxMessage, columns, [row]), task, dict(payload))
+    key = rows.insert(OutboxMessage, columns, [(task, dict(payload), request_id, now, 0, "")])
+    return OutboxMessage(pk=key, task=task, payload=dict(payload))
+
+
+def hand_over(message: OutboxMessage) -> None:
+    """Send it, after the running transaction where there is one; if it is lost, the sweep does."""
+    after_commit(send, message.pk, message.task, message.payload)
 
 
 def _check_atomic(task: str) -> None:

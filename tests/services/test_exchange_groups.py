@@ -12,13 +12,14 @@ from accounts.ledger.models import Account, Hold
 from accounts.ledger.services import Purses
 from common.idempotency import services as idempotency
 from common.idempotency.models import IdempotencyRecord
+from common.outbox import services as outbox
 from common.outbox.models import OutboxMessage
 from config import invariants
 from payments.exchange import locks, selectors
 from payments.exchange.models import ExchangeBatch, ExchangeOrder
 from payments.exchange.serializers import ExchangeOrderOut
-from payments.exchange.services import order_cancel, placing
-from payments.exchange.services.placing import Wish
+from payments.exchange.services import order_cancel, order_place, placing
+from payments.exchange.services.placing import Placed, Wish
 from tests.factories.exchange import COIN, listed
 from tests.factories.orders import own_rollbacks, settled  # noqa: F401
 from tests.factories.users import UserFactory
@@ -41,6 +42,12 @@ def kinds(answers: Any) -> list[str]:
     return [type(answer).__name__ for answer in answers]
 
 
+def placed(wishes: list[Wish]) -> list[ExchangeOrder]:
+    answers = placing._carry_out(wishes)
+    assert kinds(answers) == ["Placed"] * len(wishes)
+    return [answer.order for answer in answers if isinstance(answer, Placed)]
+
+
 def batches() -> list[tuple[str, int, int, int]]:
     found = ExchangeBatch.objects.filter(members__gt=0).order_by("pk")
     return [(b.state, b.members, b.units, b.cost) for b in found]
@@ -52,14 +59,14 @@ def statuses() -> list[str]:
 
 def test_each_customer_of_a_group_has_an_order_a_hold_and_the_batch() -> None:
     users = [rich(1_000), rich(1_000)]
-    answers: Any = placing._carry_out([wish(users[0]), wish(users[1], "0.5")])
-    assert [(o.user_id, o.amount, o.cost) for o in answers] == [
+    orders = placed([wish(users[0]), wish(users[1], "0.5")])
+    assert [(o.user_id, o.amount, o.cost) for o in orders] == [
         (users[0], COIN, 400), (users[1], COIN // 2, 200),
     ]  # fmt: skip
     assert batches() == [("open", 2, COIN * 3 // 2, 600)]
     accounts = Account.objects.filter(owner__in=users).order_by("pk")
     assert [(a.available, a.held) for a in accounts] == [(600, 400), (800, 200)]
-    for order in answers:
+    for order in orders:
         hold = Hold.objects.get(pk=order.hold_id)
         assert (hold.reference, hold.about) == (f"exchange:{order.uid}",) * 2
         assert (hold.amount, hold.status, hold.expires_at) == (order.cost, "pending", None)
@@ -67,20 +74,15 @@ def test_each_customer_of_a_group_has_an_order_a_hold_and_the_batch() -> None:
 
 
 def test_the_answer_is_what_a_reading_of_the_order_says() -> None:
-    answers: Any = placing._carry_out([wish(rich()) for _ in range(4)])
-    answers += placing._carry_out([wish(rich(), "3")])
-    for order in answers:
+    for order in placed([wish(rich()) for _ in range(4)]) + placed([wish(rich(), "3")]):
         read = selectors.order_of(order.user_id, str(order.uid))
         assert ExchangeOrderOut(order).data == ExchangeOrderOut(read).data
 
 
 def test_a_group_fills_one_batch_after_another_as_if_its_orders_had_come_alone() -> None:
-    placing._carry_out([wish(rich())])
+    placed([wish(rich())])
     # The first two make the waiting one enough, the next three a batch, and one begins another.
-    answers = placing._carry_out(
-        [wish(rich(), request_id=f"request-{number}") for number in range(1, 7)]
-    )
-    assert kinds(answers) == ["ExchangeOrder"] * 6
+    placed([wish(rich(), request_id=f"request-{number}") for number in range(1, 7)])
     full = ("sealed", 3, 3 * COIN, 1200)
     assert batches() == [full, full, ("open", 1, COIN, 400)]
     assert statuses() == ["settling"] * 6 + ["pooled"]
@@ -96,17 +98,15 @@ def test_a_group_fills_one_batch_after_another_as_if_its_orders_had_come_alone()
 
 
 def test_a_group_ends_with_no_open_batch_where_its_last_order_makes_it_enough() -> None:
-    placing._carry_out([wish(rich()) for _ in range(3)])
+    placed([wish(rich()) for _ in range(3)])
     assert batches() == [("sealed", 3, 3 * COIN, 1200)]
     assert not ExchangeBatch.objects.filter(open_for__isnull=False).exists()
 
 
 def test_a_batch_that_everybody_has_left_waits_from_its_next_member_on() -> None:
-    [gone] = placing._carry_out([wish(rich())])
-    assert isinstance(gone, ExchangeOrder)
+    [gone] = placed([wish(rich())])
     order_cancel(order_id=gone.pk)
-    [came] = placing._carry_out([wish(rich())])
-    assert isinstance(came, ExchangeOrder)
+    [came] = placed([wish(rich())])
     assert came.batch_id == gone.batch_id
     assert ExchangeBatch.objects.get(pk=came.batch_id).opened_at == came.placed_at
 
@@ -115,7 +115,7 @@ def test_a_minimum_that_changed_since_the_price_was_read_counts() -> None:
     waiting = [wish(rich()) for _ in range(2)]
     coin = listed("ABAN")
     type(coin).objects.filter(pk=coin.pk).update(minimum=800)
-    placing._carry_out(waiting)
+    placed(waiting)
     assert batches() == [("sealed", 2, 2 * COIN, 800)]
 
 
@@ -127,11 +127,27 @@ def test_orders_that_are_enough_have_batches_of_their_own_and_wait_for_no_pool(
 
     monkeypatch.setattr(locks, "pool", locked)
     wishes = [wish(rich(), "3", request_id=f"request-{number}") for number in range(1, 4)]
-    assert kinds(placing._carry_out(wishes)) == ["ExchangeOrder"] * 3
+    placed(wishes)
     assert batches() == [("sealed", 1, 3 * COIN, 1200)] * 3
     assert statuses() == ["settling"] * 3
     sent = OutboxMessage.objects.exclude(sent_at=None).order_by("pk")
     assert [m.request_id for m in sent] == ["request-1", "request-2", "request-3"]
+
+
+def test_each_thread_hands_over_the_message_of_the_batch_that_its_order_completed(
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any, settings: Any
+) -> None:
+    settings.EXCHANGE_VENUE_URL = "http://127.0.0.1:1"
+    sent: list[Any] = []
+    monkeypatch.setattr(outbox, "send", lambda *message: sent.append(message))
+    answers: Any = placing._carry_out([wish(rich()) for _ in range(4)])
+    assert [bool(answer.message) for answer in answers] == [False, False, True, False]
+    assert sent == []
+    with django_capture_on_commit_callbacks(execute=True):
+        order = order_place(user_id=rich(), symbol="ABAN", amount=Decimal(3))
+        assert sent == []
+    message = OutboxMessage.objects.get(payload__batch_id=order.batch_id)
+    assert sent == [(message.pk, message.task, message.payload)]
 
 
 def test_small_and_large_orders_and_coins_share_no_group() -> None:
@@ -156,7 +172,7 @@ def test_who_has_too_little_is_refused_alone_and_leaves_no_trace() -> None:
     wishes = [wish(rich()), wish(rich(399)), wish(UserFactory().pk), wish(rich())]
     answers: Any = placing._carry_out(wishes)
     assert kinds(answers) == [
-        "ExchangeOrder", "InsufficientFunds", "InsufficientFunds", "ExchangeOrder",
+        "Placed", "InsufficientFunds", "InsufficientFunds", "Placed",
     ]  # fmt: skip
     assert [answers[place].extra["available"] for place in (1, 2)] == ["3.99", "0.00"]
     assert batches() == [("open", 2, 2 * COIN, 800)]
@@ -168,7 +184,7 @@ def test_one_wallet_pays_as_often_in_a_group_as_it_has_money() -> None:
     wishes = [wish(user), wish(user), wish(user), wish(user, "0.5")]
     answers: Any = placing._carry_out(wishes)
     assert kinds(answers) == [
-        "ExchangeOrder", "ExchangeOrder", "InsufficientFunds", "ExchangeOrder",
+        "Placed", "Placed", "InsufficientFunds", "Placed",
     ]  # fmt: skip
     assert answers[2].extra["available"] == "2.00"
     account = Account.objects.get(owner_id=user)
@@ -181,8 +197,7 @@ def test_control_without_sight_of_each_other_one_customers_orders_spend_money_tw
     monkeypatch.setattr(Purses, "take", lambda *_: None)
     user = rich(1_000)
     with transaction.atomic():
-        answers = placing._carry_out([wish(user) for _ in range(3)])
-        assert kinds(answers) == ["ExchangeOrder"] * 3
+        placed([wish(user) for _ in range(3)])
         assert invariants.breaches() != []
         transaction.set_rollback(True)
 
@@ -202,11 +217,11 @@ def test_each_key_is_bound_to_its_own_order_and_replays_it() -> None:
     answers: Any = placing._carry_out(
         [wish(user, claim=claim) for user, claim in zip(users, claims, strict=True)]
     )
-    assert kinds(answers) == ["ExchangeOrder", "InsufficientFunds", "KeyInUse", "ExchangeOrder"]
+    assert kinds(answers) == ["Placed", "InsufficientFunds", "KeyInUse", "Placed"]
     for place in (0, 3):
         again = idempotency.begin(user_id=users[place], route="POST /test/", key="key", body={})
         assert isinstance(again, idempotency.Replay)
-        assert (again.status, again.object_ref) == (201, str(answers[place].uid))
+        assert (again.status, again.object_ref) == (201, str(answers[place].order.uid))
     states = IdempotencyRecord.objects.order_by("pk").values_list("state", "object_ref")
     assert [*states][1:3] == [("running", "")] * 2
     assert ExchangeOrder.objects.count() == 2
@@ -230,7 +245,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_group_without_a_refusal_is_written_once(written: list[int]) -> None:
-    placing._carry_out([wish(rich()) for _ in range(4)])
+    placed([wish(rich()) for _ in range(4)])
     assert written == [4]
 
 
@@ -250,8 +265,8 @@ def test_what_fails_for_a_group_is_tried_for_each_alone(
         return holds_place(purses=purses, spends=spends)
 
     monkeypatch.setattr(placing, "holds_place", failing)
-    answers = placing._carry_out([wish(rich()) for _ in range(3)])
-    assert (kinds(answers), written) == (["ExchangeOrder"] * 3, [3, 1, 1, 1])
+    placed([wish(rich()) for _ in range(3)])
+    assert written == [3, 1, 1, 1]
     assert batches() == [("sealed", 3, 3 * COIN, 1200)]
 
 

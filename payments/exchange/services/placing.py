@@ -24,6 +24,8 @@ from common.errors import Busy
 from common.idempotency import services as idempotency
 from common.idempotency.errors import KeyInUse
 from common.idempotency.services import Claim
+from common.outbox import services as outbox
+from common.outbox.models import OutboxMessage
 from common.together import Together
 from payments.exchange import rules, selectors
 from payments.exchange.errors import AboveLimit, ExchangeClosed, TooManyDecimals
@@ -61,6 +63,14 @@ class Wish:
         return f"exchange:{self.uid}"
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order, and where it was the last of its batch the message that has the batch settled."""
+
+    order: ExchangeOrder
+    message: OutboxMessage | None
+
+
 class _Refused(Exception):
     """Some of a group are refused, and nothing of it may be written. Never leaves this file."""
 
@@ -68,7 +78,7 @@ class _Refused(Exception):
         self.errors = errors
 
 
-Answer = ExchangeOrder | Exception
+Answer = Placed | Exception
 
 
 def order_place(*, user_id: int, symbol: str, amount: Decimal) -> ExchangeOrder:
@@ -80,7 +90,11 @@ def order_place(*, user_id: int, symbol: str, amount: Decimal) -> ExchangeOrder:
     if not selectors.is_open():
         raise ExchangeClosed(retry_after=60)
     wish = _wish(user_id, symbol, amount)
-    return _group(wish).call(wish)
+    placed = _group(wish).call(wish)
+    if placed.message:
+        # Not in the group, whose other customers would wait for the broker.
+        outbox.hand_over(placed.message)
+    return placed.order
 
 
 def _wish(user_id: int, symbol: str, amount: Decimal) -> Wish:
@@ -100,7 +114,7 @@ def _units(amount: Decimal, symbol: str) -> int:
         raise TooManyDecimals from error
 
 
-def _group(wish: Wish) -> Together[Wish, ExchangeOrder]:
+def _group(wish: Wish) -> Together[Wish, Placed]:
     """Those whose orders may share a transaction: all join one coin's open batch, or none any."""
     if wish.is_enough:
         # It waits for nobody: not for those either who wait for a pool.
@@ -109,7 +123,7 @@ def _group(wish: Wish) -> Together[Wish, ExchangeOrder]:
 
 
 @functools.cache
-def _pooled(currency_id: int) -> Together[Wish, ExchangeOrder]:
+def _pooled(currency_id: int) -> Together[Wish, Placed]:
     return Together(_carry_out)
 
 
@@ -136,7 +150,7 @@ def _without(wishes: Sequence[Wish], refused: Mapping[Wish, Exception]) -> list[
 
 
 @transactional
-def _place(wishes: Sequence[Wish]) -> list[ExchangeOrder]:
+def _place(wishes: Sequence[Wish]) -> list[Placed]:
     """All wishes of a group, or none. Locks: keys, the pool, wallets by key; then new rows."""
     _bind(wishes)
     first = wishes[0]
@@ -148,8 +162,8 @@ def _place(wishes: Sequence[Wish]) -> list[ExchangeOrder]:
     batches = [shared.join(o, now) if shared else pool.batch_of_one(o, now) for o in orders]
     pool.batches_write(batches)
     _insert(orders, batches, _hold(purses, wishes))
-    _settle(wishes, batches, now)
-    return orders
+    messages = _settle(wishes, batches, now)
+    return [Placed(order, messages.get(wish)) for wish, order in zip(wishes, orders, strict=True)]
 
 
 def _bind(wishes: Sequence[Wish]) -> None:
@@ -208,14 +222,16 @@ def _insert(
         order.pk, order._state.adding = keys[order.uid], False
 
 
-def _settle(wishes: Sequence[Wish], batches: Sequence[ExchangeBatch], now: datetime) -> None:
-    """Have each batch sent that was sealed, by the request of the order that was the last of it."""
-    sealed = {
-        batch.pk: wish.request_id
-        for wish, batch in zip(wishes, batches, strict=True)
+def _settle(
+    wishes: Sequence[Wish], batches: Sequence[ExchangeBatch], now: datetime
+) -> dict[Wish, OutboxMessage]:
+    """Have each sealed batch settled, by the request of the order that was the last of it."""
+    last = dict(zip(batches, wishes, strict=True))
+    return {
+        wish: pool.settle_unsent(batch, request_id=wish.request_id, now=now)
+        for batch, wish in last.items()
         if batch.state == BatchState.SEALED
     }
-    pool.settle_each(sealed, now)
 
 
 _ALONE: Final = [Together(_carry_out) for _ in range(2)]

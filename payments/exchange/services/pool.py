@@ -3,14 +3,15 @@
 All of it runs in the caller's transaction, which holds the pool's lock.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Final
 
 from django.db.models.functions import Now
 
 from common import rows
-from common.outbox.services import enqueue, enqueue_each
+from common.outbox.models import OutboxMessage
+from common.outbox.services import enqueue, enqueue_unsent
 from payments.exchange import locks, rules, selectors
 from payments.exchange.models import ExchangeBatch, ExchangeCurrency, ExchangeOrder
 from payments.exchange.rules import BatchState, OrderStatus
@@ -129,7 +130,6 @@ def settle_later(batch: ExchangeBatch) -> None:
     enqueue(SETTLE, batch_id=batch.pk)
 
 
-def settle_each(batches: Mapping[int, str], now: datetime) -> None:
-    """`settle_later` for several, `{primary key: request id}`."""
-    calls = [(request_id, {"batch_id": pk}) for pk, request_id in batches.items()]
-    enqueue_each(SETTLE, calls, now=now)
+def settle_unsent(batch: ExchangeBatch, *, request_id: str, now: datetime) -> OutboxMessage:
+    """`settle_later`, for the thread of this request to hand over after the commit."""
+    return enqueue_unsent(SETTLE, {"batch_id": batch.pk}, request_id=request_id, now=now)
