@@ -1,6 +1,6 @@
 """Batches that are being filled: joined, left and sealed, by one transaction after another.
 
-All of it runs in the caller's transaction, which holds the pool's lock.
+All of it runs in the caller's transaction, which holds the pool's lock; `Pool` takes it.
 """
 
 from collections.abc import Collection, Iterable
