@@ -234,4 +234,5 @@ def _settle(
     }
 
 
+# With one, a wallet that somebody holds for long would keep everybody waiting.
 _ALONE: Final = [Together(_carry_out) for _ in range(2)]
