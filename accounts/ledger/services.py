@@ -98,7 +98,7 @@ def _posting(transfer: Transfer, account: Account, entry: Entry) -> Posting:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """What a customer pays the house for something, once for each reference."""
+    """What a customer pays the house for something, or sets aside, once for each reference."""
 
     reference: str
     owner_id: int
@@ -152,8 +152,13 @@ def spends_post(*, purses: Purses, spends: Sequence[Spend], credit: Kind, kind: 
             (key, goal.pk, CREDIT, purses.currency, spend.amount, 0),
         ]
     rows.insert(Posting, _POSTING, postings)
+    _change_spent(purses, spends, "available")
+
+
+def _change_spent(purses: Purses, spends: Sequence[Spend], *columns: str) -> None:
     spent = {purses.accounts[spend.owner_id] for spend in spends}
-    rows.change(Account, {"available": {account.pk: account.available for account in spent}})
+    changed = {name: {row.pk: getattr(row, name) for row in spent} for name in columns}
+    rows.change(Account, changed)
 
 
 def _balances_after(purses: Purses, spends: Sequence[Spend]) -> list[int]:
@@ -224,6 +229,26 @@ def hold_place(
     return Hold.objects.create(
         reference=reference, account=row, amount=amount, expires_at=expires_at, about=about
     )
+
+
+_HOLD: Final = ("uid", "reference", "account_id", "amount", "posted", "status", "about")
+
+
+@transactional
+def holds_place(*, purses: Purses, spends: Sequence[Spend]) -> dict[str, int]:
+    """`hold_place` for each spend that was taken out of `purses`; the holds' keys by reference.
+
+    A reference that has held money before is refused by its unique key.
+    """
+    made = []
+    for spend in spends:
+        account = purses.accounts[spend.owner_id]
+        account.held += spend.amount
+        what = (uuid4(), spend.reference, account.pk, spend.amount)
+        made.append((*what, 0, HoldStatus.PENDING, spend.about))
+    keys = rows.insert_keyed(Hold, _HOLD, made, by="reference")
+    _change_spent(purses, spends, "available", "held")
+    return keys
 
 
 @transactional

@@ -44,8 +44,7 @@ def enqueue(task: str, *, delay: float = 0, **payload: Any) -> OutboxMessage:
     With `delay` (seconds) the sweep sends it when it is due. Must be called in a transaction: a
     message that commits apart from its cause can be lost, or sent for something undone.
     """
-    if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError(f"{task} was enqueued outside a transaction")
+    _check_atomic(task)
     message = OutboxMessage.objects.create(
         task=task,
         payload=payload,
@@ -54,7 +53,7 @@ def enqueue(task: str, *, delay: float = 0, **payload: Any) -> OutboxMessage:
         sent_at=None if delay else Now(),
     )
     if not delay:
-        after_commit(send, message.pk, task, payload)
+        hand_over(message)
     return message
 
 
@@ -68,13 +67,36 @@ def enqueue_many(
     The sweep sends them when they are due: one by one after the commit they would keep those
     waiting who are answered after it.
     """
-    if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError(f"{task} was enqueued outside a transaction")
+    _check_atomic(task)
     rows.insert(
         OutboxMessage,
         ("task", "payload", "request_id", "next_attempt_at", "attempts", "last_error"),
         [(task, dict(payload), request_id, due, 0, "") for request_id, payload in calls],
     )
+
+
+def enqueue_unsent(
+    task: str, payload: Mapping[str, Any], *, request_id: str, now: datetime
+) -> OutboxMessage:
+    """`enqueue` for somebody else's request, whose thread hands the message over once it is
+    committed; `now` by the database's clock.
+
+    Who writes for many must not wait for the broker as often: it may be slow.
+    """
+    _check_atomic(task)
+    columns = ("task", "payload", "request_id", "sent_at", "attempts", "last_error")
+    key = rows.insert(OutboxMessage, columns, [(task, dict(payload), request_id, now, 0, "")])
+    return OutboxMessage(pk=key, task=task, payload=dict(payload))
+
+
+def hand_over(message: OutboxMessage) -> None:
+    """Send it, after the running transaction where there is one; if it is lost, the sweep does."""
+    after_commit(send, message.pk, message.task, message.payload)
+
+
+def _check_atomic(task: str) -> None:
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError(f"{task} was enqueued outside a transaction")
 
 
 def send(message_id: int, task: str, payload: dict[str, Any]) -> None:

@@ -97,7 +97,7 @@ class Orders(ApiView):
         order = services.order_place(
             user_id=principal(request).pk, symbol=body["currency"], amount=body["amount"]
         )
-        return Response(_own_order(request, str(order.uid)), status=201)
+        return Response(ExchangeOrderOut(order).data, status=201)
 
 
 class Order(ApiView):

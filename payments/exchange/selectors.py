@@ -44,11 +44,11 @@ def currencies() -> QuerySet[ExchangeCurrency]:
 
 def currency_find(symbol: str) -> ExchangeCurrency:
     """Raises UnknownCurrency."""
-    found = currencies().filter(symbol=symbol).first()
-    # To MySQL `aban` is ABAN.
-    if found is None or found.symbol != symbol:
-        raise UnknownCurrency
-    return found
+    # Of the few that there are: a WHERE takes as long again to be put together, and finds `aban`.
+    for row in currencies():
+        if row.symbol == symbol:
+            return row
+    raise UnknownCurrency
 
 
 def currency(pk: int) -> ExchangeCurrency:

@@ -14,10 +14,11 @@ from django.db.models.functions import Now
 
 from common.errors import Busy, InvalidTransition
 from common.outbox.models import OutboxMessage
+from common.together import Together
 from config import invariants
 from payments.exchange import gateway, locks, services
 from payments.exchange.models import ExchangeAttempt, ExchangeBatch, ExchangeOrder
-from payments.exchange.services import send
+from payments.exchange.services import placing, send
 from tests.factories.exchange import ask, bought, buy, fund, listed, purchases, venue, wallet
 from tests.factories.users import UserFactory, client_for
 from tests.races.parallel import in_parallel, quiet
@@ -32,6 +33,7 @@ pytestmark = [
 
 USERS, AT_ONCE = sized(60, 500), sized(12, 50)
 CUSTOMERS = USERS // 6
+EACH = 12
 # In a crowd of fifty ten orders have sealed a batch before anybody can cancel one of them.
 SOME = "0.1" if PROVE else "0.25"
 TASK = "payments.exchange.settle_batch"
@@ -40,6 +42,18 @@ TASK = "payments.exchange.settle_batch"
 @pytest.fixture(autouse=True)
 def _coins() -> None:
     listed("ABAN")
+
+
+@pytest.fixture(params=["together", "apart"])
+def grouping(request: pytest.FixtureRequest) -> None:
+    """Customers of one process share transactions; those of as many processes have their own."""
+    if request.param == "apart":
+        request.getfixturevalue("apart")
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placing, "_group", lambda wish: Together(placing._carry_out))
 
 
 def clients(count: int, cents: int = 100) -> list[Any]:
@@ -95,6 +109,7 @@ def a_crowd() -> list[Any]:
     return [answer for part in found for answer in (part if isinstance(part, list) else [part])]
 
 
+@pytest.mark.usefixtures("grouping")
 @pytest.mark.proof(
     "Coins for a dollar each, two workers",
     size=f"{USERS} users, {AT_ONCE} at a time",
@@ -117,6 +132,7 @@ def test_every_cent_and_unit_of_a_crowd_is_accounted_for(venue: Any) -> None:
     assert invariants.breaches() == []
 
 
+@pytest.mark.usefixtures("apart")
 def test_control_without_the_pools_lock_totals_are_lost(
     venue: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +140,29 @@ def test_control_without_the_pools_lock_totals_are_lost(
     answers = a_crowd()
     fine = Counter(getattr(answer, "status_code", 0) for answer in answers) == {201: USERS}
     assert not fine or invariants.breaches() != []
+
+
+@pytest.mark.usefixtures("grouping")
+def test_in_a_crowd_of_rich_and_poor_each_has_its_own_answer(venue: Any) -> None:
+    """Of each three one has nothing, one buys twice at once and can pay once, one buys enough."""
+    poor, twice, large = (clients(EACH, cents) for cents in (1, 199, 2000))
+    calls = [
+        *(lambda c=client: ask(c, "ABAN", "0.25", key="poor") for client in poor),
+        *(lambda c=client: ask(c, "ABAN", "0.25") for client in twice * 2),
+        *(lambda c=client: ask(c, "ABAN", "3", key="large") for client in large),
+    ]
+    with two_workers():
+        found = in_parallel(calls)
+    codes = [answer.status_code for answer in found]
+    assert codes[:EACH] == [409] * EACH
+    pairs = zip(codes[EACH : 2 * EACH], codes[2 * EACH : 3 * EACH], strict=True)
+    assert {tuple(sorted(pair)) for pair in pairs} == {(201, 409)}
+    assert codes[3 * EACH :] == [201] * EACH
+    again = [ask(client, "ABAN", "3", key="large").json()["id"] for client in large]
+    assert again == [answer.json()["id"] for answer in found[3 * EACH :]]
+    assert {ask(client, "ABAN", "0.25", key="poor").status_code for client in poor} == {409}
+    assert ExchangeOrder.objects.count() == 2 * EACH
+    assert invariants.breaches() == []
 
 
 def insisting(client: Any) -> Any:
@@ -156,6 +195,7 @@ def order_three_and_cancel_one(_: int) -> int:
     return sum(map(bool, in_parallel([lambda: cancelled(pk)] * 2)))
 
 
+@pytest.mark.usefixtures("grouping")
 @pytest.mark.proof(
     "Cancellations while batches are sealed",
     size=f"{CUSTOMERS * 3} orders, each third one cancelled by two at once",

@@ -10,6 +10,7 @@ from accounts.ledger import selectors, services
 from accounts.ledger.errors import HoldExpired, InsufficientFunds, ReferenceReused
 from accounts.ledger.models import Account, Hold, Posting, Transfer
 from accounts.ledger.rules import HoldStatus, Kind, customer, house, move
+from accounts.ledger.services import Purses, Spend
 from common import clock
 from common.append_only import Immutable
 from common.errors import InvalidTransition
@@ -140,6 +141,29 @@ class TestHolds:
             pay(wallet, 6_001)
         with pytest.raises(InsufficientFunds):
             services.hold_place(reference="hold:2", account=wallet, amount=6_001)
+
+    def test_several_at_once_are_as_those_placed_alone(self, wallet: Any) -> None:
+        alone = place(wallet, about="a coin")
+        mine = Purses([wallet.owner_id], "USD")
+        spends = [Spend(f"hold:{n}", wallet.owner_id, 1_000 * n, "a coin") for n in (2, 3)]
+        for spend in spends:
+            mine.take(spend.owner_id, spend.amount)
+        keys = services.holds_place(purses=mine, spends=spends)
+        assert balance(wallet) == (1_000, 9_000)
+        facts = ("account_id", "status", "posted", "about", "expires_at", "decided_at")
+        found = Hold.objects.filter(pk__in=keys.values())
+        assert {*found.values_list("reference", "amount")} == {("hold:2", 2_000), ("hold:3", 3_000)}
+        assert {*found.values_list(*facts)} == {
+            *Hold.objects.filter(pk=alone.pk).values_list(*facts)
+        }
+
+    def test_several_at_once_hold_no_reference_again(self, wallet: Any) -> None:
+        place(wallet)
+        mine = Purses([wallet.owner_id], "USD")
+        again = Spend("hold:1", wallet.owner_id, 4_000, "")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            services.holds_place(purses=mine, spends=[again])
+        assert balance(wallet) == (6_000, 4_000)
 
     @pytest.mark.parametrize("amount", [None, 4_000, 1_500])
     def test_posting_pays_in_full_or_in_part(self, wallet: Any, amount: int | None) -> None:

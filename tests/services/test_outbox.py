@@ -195,6 +195,29 @@ def test_forgetting_ends_in_time_and_goes_on_in_the_next_run() -> None:
     assert delete_in_batches(everything, batch=2) == 3
 
 
+def unsent(how: str = "well") -> OutboxMessage:
+    task = "tests.outbox.work"
+    return services.enqueue_unsent(task, {"how": how}, request_id="request-1", now=clock.now())
+
+
+def test_what_is_written_for_another_thread_is_sent_by_it_or_else_by_the_sweep(
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(services, "send", lambda pk, *_: sent.append(pk))
+    with django_capture_on_commit_callbacks(execute=True):
+        handed, lost = unsent(), unsent()
+        services.hand_over(handed)
+    assert sent == [handed.pk]
+    rows = OutboxMessage.objects.filter(pk__in=[handed.pk, lost.pk])
+    assert {row.request_id for row in rows} == {"request-1"}
+    assert services.sweep() == 0
+    rows.update(sent_at=Now() - services.RESEND_AFTER)
+    services.sweep()
+    assert sent == [handed.pk, handed.pk, lost.pk]
+    assert [run(row) for row in rows.order_by("pk")] == ["well", "well"]
+
+
 @pytest.mark.django_db(transaction=False)
 def test_enqueue_outside_a_transaction_is_a_programming_error(
     monkeypatch: pytest.MonkeyPatch,
@@ -204,6 +227,8 @@ def test_enqueue_outside_a_transaction_is_a_programming_error(
     )
     with pytest.raises(RuntimeError, match="outside"):
         message()
+    with pytest.raises(RuntimeError, match="outside"):
+        unsent()
 
 
 def fails(text: str) -> None:
