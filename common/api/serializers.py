@@ -43,7 +43,7 @@ def validated(reader: type[Reader], data: Any) -> dict[str, Any]:
 def reader_of(reader: type[Reader], language: str | None) -> Reader:
     """One for all requests in a language, which must keep nothing of any of them.
 
-    Each new one copies each of its fields: 0.2 ms of a purchase. DRF's own messages stay in the
+    Each new one copies each of its fields, 0.1 ms of a purchase. DRF's own messages stay in the
     language in which they were first told.
     """
     return reader()
