@@ -42,6 +42,7 @@ from payments.stripe.models import (
     StripeCustomer,
     StripeIntent,
     StripeRefund,
+    StripeSending,
     WebhookEvent,
 )
 
@@ -86,6 +87,7 @@ __all__ = [
     "StripeCustomer",
     "StripeIntent",
     "StripeRefund",
+    "StripeSending",
     "Submission",
     "WebhookEvent",
 ]

@@ -63,5 +63,9 @@ class ServerFault(KeySpent):
     """Stripe answered 5xx, and keeps that answer under the key."""
 
 
+class StillSending(TryLater):
+    """Another worker is asking Stripe for the same refund."""
+
+
 class NotYetKnown(TryLater):
     """An event about something that is not committed here yet; it waits and is tried again."""

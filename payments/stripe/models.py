@@ -86,6 +86,23 @@ class StripeRefund(models.Model):
         return self.stripe_id
 
 
+class StripeSending(models.Model):
+    """A refund on its way to Stripe: who sends it has it until `leased_until`.
+
+    `key_number` goes on where Stripe keeps something else under the key before. Were there two at
+    once, each with a next key, or from the first one anew, both could be answered with a refund.
+    """
+
+    refund = models.OneToOneField(
+        "payments.Refund", models.PROTECT, primary_key=True, related_name="+"
+    )
+    key_number = models.PositiveIntegerField(default=1)
+    leased_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.refund_id}: key {self.key_number}"
+
+
 class WebhookEvent(models.Model):
     """A verified event, stored before it is understood; Stripe sends some twice."""
 

@@ -63,7 +63,7 @@ def sale_list() -> QuerySet[FlashSale]:
 
 
 def sales_next(*, limit: int) -> list[SaleNow]:
-    """Sales that are open now, or else come next, by the start of that run; four queries."""
+    """Sales that are open now, or else come next, by the start of that run; three queries."""
     runs = _open_runs().order_by("starts_at").values_list("sale_id", flat=True)
     # A sale has one row for each run planned ahead.
     keys = list(dict.fromkeys(runs[: 20 * limit]))[:limit]

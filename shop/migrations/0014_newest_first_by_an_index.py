@@ -12,10 +12,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RemoveIndex(
-            model_name='pricechange',
-            name='price_change_by_time',
-        ),
         migrations.AddField(
             model_name='pricechange',
             name='first',
@@ -28,5 +24,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='pricechange',
             index=models.Index(fields=['first', 'changed_at'], name='price_change_newest'),
+        ),
+        # The last one: until it is gone, a version of before has its own index.
+        migrations.RemoveIndex(
+            model_name='pricechange',
+            name='price_change_by_time',
         ),
     ]

@@ -137,10 +137,16 @@ def _keep_month(book: Book) -> None:
 
 
 def _write_month(book: Book, month: date) -> None:
+    """What differs alone: a late event is looked at by each count until it is SLACK old."""
     for shelf, table in book.monthly:
-        table._default_manager.filter(month=month).delete()
-        sums = selectors.month_of_days(shelf, month)
-        _insert(shelf, "month", table, {(month, key): row for key, row in sums.items()})
+        kept, sums = (
+            selectors.kept_of_month(shelf, table, month),
+            selectors.month_of_days(shelf, month),
+        )
+        old = [key for key, row in kept.items() if sums.get(key) != row]
+        table._default_manager.filter(month=month, **{f"{shelf.key}__in": old}).delete()
+        new = {(month, key): row for key, row in sums.items() if kept.get(key) != row}
+        _insert(shelf, "month", table, new)
 
 
 def _insert(
@@ -152,9 +158,10 @@ def _insert(
         rows.insert(model, (*named, *shelf.fields), made[first : first + BATCH])
 
 
-def _spot(pair: tuple[tuple[Any, Any], Row]) -> tuple[Any, str]:
-    """In the order of the unique index; keys are numbers, words, or None."""
-    return pair[0][0], str(pair[0][1])
+def _spot(pair: tuple[tuple[Any, Any], Row]) -> tuple[Any, bool, Any]:
+    """In the order of the unique index, which has None first: two who write lock alike."""
+    time, key = pair[0]
+    return time, key is not None, key
 
 
 def _count_runs(since: datetime, event: int) -> None:

@@ -30,7 +30,7 @@ from config import invariants
 from payments.intake.models import Dispute, Payment
 from payments.notices.models import Notice
 from payments.stripe import gateway
-from payments.stripe.models import StripeIntent, StripeRefund
+from payments.stripe.models import StripeIntent, StripeRefund, StripeSending
 from shop.models import Order, Stock
 from tests.factories.shop import ProductFactory
 from tests.factories.users import StaffFactory, UserFactory, client_for
@@ -110,6 +110,7 @@ class Sale:
         claims = IdempotencyRecord.objects.filter(user_id__in=self._people())
         claims.update(claimed_at=F("claimed_at") - CLAIM_LAPSES - timedelta(seconds=1))
         Notice.objects.update(claimed_until=Now())
+        StripeSending.objects.update(leased_until=None)
         self.drain(later=True)
 
     def _people(self) -> list[int]:

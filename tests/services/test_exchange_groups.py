@@ -97,6 +97,22 @@ def test_a_group_fills_one_batch_after_another_as_if_its_orders_had_come_alone()
     ]
 
 
+def test_money_that_an_order_of_ones_own_did_not_take_after_all_is_there_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    user, insert = rich(1_000), placing._insert
+
+    def lost(orders: Any, *rest: Any) -> None:
+        if any(order.cost == 800 for order in orders):
+            raise OperationalError(2013, "Lost connection")
+        insert(orders, *rest)
+
+    monkeypatch.setattr(placing, "_insert", lost)
+    answers = placing._carry_out([wish(user, "2"), wish(user, "1.25")])
+    assert kinds(answers) == ["OperationalError", "Placed"]
+    assert batches() == [("open", 1, COIN * 5 // 4, 500)]
+
+
 def test_a_group_ends_with_no_open_batch_where_its_last_order_makes_it_enough() -> None:
     placed([wish(rich()) for _ in range(3)])
     assert batches() == [("sealed", 3, 3 * COIN, 1200)]

@@ -2,15 +2,19 @@
 
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
+from common import clock
 from payments.intake.models import Refund
 from payments.stripe import gateway
-from payments.stripe.errors import ServerFault, Unreachable
+from payments.stripe.errors import KeySpent, ServerFault, StillSending, Unreachable
 from payments.stripe.gateway import asking
+from payments.stripe.models import StripeSending
+from payments.stripe.services.refunds import refund_send
 from tests.factories.orders import (
     buy,
     confirm,
@@ -99,7 +103,7 @@ def test_a_refund_made_before_its_500_is_found_and_not_made_again(
         raise ServerFault
 
     monkeypatch.setattr(gateway, "_create_refund", made_and_500)
-    drain()
+    drain(later=True)
     assert get_payment(api, order["payment"])["refunded_amount"] == "5.00"
     assert len(sandbox.refunds(order["payment"]["stripe"]["payment_intent"])) == 1
     assert Refund.objects.get().status == "succeeded"
@@ -138,7 +142,7 @@ def test_a_refund_whose_key_stands_for_another_call_is_made_once(
     order = buy(api, drain, ("brass-lamp", 1))
     assert refund(staff_api, order["payment"], amount="5.00").status_code == 201
     spend(f"refund-{Refund.objects.get().uid}")
-    drain()
+    drain(later=True)
     assert get_payment(api, order["payment"])["refunded_amount"] == "5.00"
     assert len(sandbox.refunds(order["payment"]["stripe"]["payment_intent"])) == 1
 
@@ -156,42 +160,83 @@ def beside(monkeypatch: pytest.MonkeyPatch, looks: str, at: int, other: Callable
     monkeypatch.setattr(gateway, looks, looked)
 
 
-def own_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "_numbered", lambda key, n: key if n == 1 else f"{key}-{uuid4()}")
+class Sent:
+    """One refund of 5.00 whose first key is spent, and what it is paid from."""
+
+    def __init__(self, api: Any, staff_api: Any, drain: Any) -> None:
+        order = buy(api, drain, ("brass-lamp", 1))
+        refund(staff_api, order["payment"], amount="5.00")
+        self.row = Refund.objects.get()
+        self.intent = order["payment"]["stripe"]["payment_intent"]
+        spend(f"refund-{self.row.uid}")
+
+    def send(self) -> None:
+        with suppress(KeySpent, StillSending):
+            refund_send(refund_id=self.row.pk)
 
 
-def two_refunds(api: Any, staff_api: Any, drain: Any, patch: pytest.MonkeyPatch) -> Any:
-    """One refund of 5.00 that two workers send at once, its key spent; what it was paid from."""
-    order = buy(api, drain, ("brass-lamp", 1))
-    refund(staff_api, order["payment"], amount="5.00")
-    uid, intent = Refund.objects.get().uid, order["payment"]["stripe"]["payment_intent"]
-    spend(f"refund-{uid}")
-    asked = {"refund_uid": str(uid), "intent_id": intent, "amount": 500}
-    beside(patch, "_find_refund", 2, lambda: gateway.create_refund(**asked))
-    gateway.create_refund(**asked)
-    return intent
+@pytest.fixture
+def sent(api: Any, staff_api: Any, drain: Any) -> Sent:
+    return Sent(api, staff_api, drain)
 
 
-def test_two_who_find_a_key_spent_make_one_refund(
-    api: Any, staff_api: Any, drain: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_refund_goes_on_to_its_next_key_and_never_back(sent: Sent, sandbox: Any) -> None:
+    sent.send()
+    assert StripeSending.objects.values_list("key_number", "leased_until").get() == (2, None)
+    spend(f"refund-{sent.row.uid}-2")
+    sent.send()
+    assert sandbox.refunds(sent.intent) == []
+    sent.send()
+    assert StripeSending.objects.get().key_number == 3
+    assert len(sandbox.refunds(sent.intent)) == 1
+
+
+def test_two_who_send_a_refund_at_once_make_one(
+    sent: Sent, sandbox: Any, drain: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len(sandbox.refunds(two_refunds(api, staff_api, drain, monkeypatch))) == 1
+    sent.send()
+    beside(monkeypatch, "_find_refund", 1, sent.send)
+    sent.send()
+    drain(later=True)
+    assert len(sandbox.refunds(sent.intent)) == 1
+    assert Refund.objects.get().status == "succeeded"
 
 
-def test_control_with_keys_of_their_own_they_make_two(
-    api: Any, staff_api: Any, drain: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch
+def test_control_with_no_lease_and_next_keys_of_their_own_they_make_two(
+    sent: Sent, sandbox: Any
 ) -> None:
-    own_keys(monkeypatch)
-    assert len(sandbox.refunds(two_refunds(api, staff_api, drain, monkeypatch))) == 2
+    """What a second caller finds who began after the first one's look."""
+    for key in ("of-one", "of-another"):
+        gateway._create_refund(str(sent.row.uid), sent.intent, 500, key)
+    assert len(sandbox.refunds(sent.intent)) == 2
 
 
-@pytest.mark.parametrize("keys", ["the same", "their own"])
+def test_a_lease_that_ran_out_is_not_given_back_for_another(sent: Sent) -> None:
+    later = clock.now() + timedelta(hours=1)
+
+    def slow(**_: Any) -> Any:
+        StripeSending.objects.update(leased_until=later, key_number=7)
+        raise KeySpent
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gateway, "create_refund", slow)
+        sent.send()
+    assert StripeSending.objects.values_list("key_number", "leased_until").get() == (7, later)
+
+
+def test_a_refund_that_is_being_sent_waits(sent: Sent, sandbox: Any) -> None:
+    StripeSending.objects.create(refund=sent.row, leased_until=clock.now() + timedelta(minutes=1))
+    with pytest.raises(StillSending):
+        refund_send(refund_id=sent.row.pk)
+    StripeSending.objects.update(leased_until=clock.now() - timedelta(seconds=1), key_number=2)
+    sent.send()
+    assert len(sandbox.refunds(sent.intent)) == 1
+
+
 def test_a_card_that_somebody_else_has_charged_is_not_refused(
-    api: Any, drain: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch, keys: str
+    api: Any, drain: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = place(api, ("brass-lamp", 1))
-    if keys == "their own":
-        own_keys(monkeypatch)
     intent = order["payment"]["stripe"]["payment_intent"]
     key = f"confirm-{order['payment']['id']}-1"
     spend(key)
@@ -206,7 +251,7 @@ def test_a_card_that_somebody_else_has_charged_is_not_refused(
 def test_control_with_one_key_alone_nothing_comes_of_it(
     api: Any, drain: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "MOST_KEYS", 2)
+    monkeypatch.setattr(asking, "another", lambda key: key)
     order = place(api, ("brass-lamp", 1))
     spend(f"confirm-{order['payment']['id']}-1")
     assert confirm(api, order).status_code == 202

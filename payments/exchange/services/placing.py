@@ -6,7 +6,7 @@ and the others are placed without.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -146,7 +146,15 @@ def _without(wishes: Sequence[Wish], refused: Mapping[Wish, Exception]) -> list[
     answers: dict[Wish, Answer] = {**refused}
     if left:
         answers |= zip(left, _carry_out(left), strict=True)
+        failed = {wish.user_id for wish in left if isinstance(answers[wish], Exception)}
+        # Refused for money that an order of his own was to take, and that is still there.
+        again = [wish for wish, error in refused.items() if _is_short(error, wish, failed)]
+        answers |= {wish: _carry_out([wish])[0] for wish in again}
     return [answers[wish] for wish in wishes]
+
+
+def _is_short(error: Exception, wish: Wish, customers: Collection[int]) -> bool:
+    return isinstance(error, InsufficientFunds) and wish.user_id in customers
 
 
 @transactional

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from payments.stripe import rules
 from payments.stripe.errors import BadSignature, Refused
-from payments.stripe.gateway.asking import answers, asked, client
+from payments.stripe.gateway.asking import answers, client, with_key
 
 # As many as Stripe gives at once.
 PAGE = 100
@@ -71,7 +71,7 @@ def create_customer(*, email: str, user_uid: str) -> str:
             )
         return str(customer.id)
 
-    return asked(f"customer-{user_uid}", create)
+    return with_key(f"customer-{user_uid}", create)
 
 
 def create_intent(
@@ -92,7 +92,7 @@ def create_intent(
             )
         return _intent(intent)
 
-    return asked(f"intent-{key}", create)
+    return with_key(f"intent-{key}", create)
 
 
 def retrieve_intent(intent_id: str) -> Intent:
@@ -111,7 +111,7 @@ def confirm_intent(intent_id: str, *, payment_method: str, idempotency_key: str)
         return None if rules.outcome(intent.status) is rules.Outcome.OPEN else intent
 
     try:
-        return asked(idempotency_key, confirm, look)
+        return with_key(idempotency_key, confirm, look)
     except Refused:
         if (done := look()) is None:
             raise
@@ -161,25 +161,24 @@ def _last_error(error: Any) -> dict[str, Any]:
     }
 
 
-def create_refund(*, refund_uid: str, intent_id: str, amount: int) -> ProviderRefund:
-    """Look for the refund, then ask for it.
+def create_refund(
+    *, refund_uid: str, intent_id: str, amount: int, number: int = 1
+) -> ProviderRefund:
+    """Look for the refund, then ask for it under its `number`th key; one caller at a time.
 
-    The key alone would not do: Stripe forgets it after a day; till then a 5xx may be kept under it.
-    Where it is refused, another caller may have been first.
+    The key alone would not do: Stripe forgets it after a day. Where it is spent, KeySpent says so;
+    where the refund is refused, an earlier call may have made it meanwhile.
     """
-
-    def look() -> ProviderRefund | None:
-        return _find_refund(refund_uid, intent_id)
-
-    def create(key: str) -> ProviderRefund:
-        return _create_refund(refund_uid, intent_id, amount, key)
-
+    if found := _find_refund(refund_uid, intent_id):
+        return found
+    key = f"refund-{refund_uid}" + (f"-{number}" if number > 1 else "")
     try:
-        return look() or asked(f"refund-{refund_uid}", create, look)
+        return _create_refund(refund_uid, intent_id, amount, key)
     except Refused:
-        if (done := look()) is None:
+        found = _find_refund(refund_uid, intent_id)
+        if found is None:
             raise
-        return done
+        return found
 
 
 def _create_refund(refund_uid: str, intent_id: str, amount: int, key: str) -> ProviderRefund:

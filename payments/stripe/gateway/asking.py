@@ -1,10 +1,10 @@
 """How Stripe is asked: its client, its exceptions as ours, a key for each thing that is done."""
 
 import functools
-import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import stripe
 from django.conf import settings
@@ -14,19 +14,6 @@ from payments.stripe import rules
 from payments.stripe.errors import Declined, KeySpent, Refused, ServerFault, Unreachable
 
 T = TypeVar("T")
-# Keys of one thing in a day, each of which Stripe keeps a 5xx under.
-MOST_KEYS: Final = 50
-# New ones of one attempt: after the second, Stripe is given time.
-MOST_FAULTS: Final = 2
-
-
-class _Heard(threading.local):
-    """Answers 5xx that this thread was the first to get, and not from what Stripe keeps."""
-
-    faults = 0
-
-
-_heard: Final = _Heard()
 
 
 class Outside(stripe.RequestsClient):
@@ -42,10 +29,7 @@ class Outside(stripe.RequestsClient):
     ) -> Any:
         with outside.calling("stripe", f"{method} {rules.resource(url)}"):
             own = {**(headers or {}), **outside.headers()}
-            body, status, told = super().request(method, url, own, post_data, **more)
-        # Heard here: the client's own retry gets the same again, as an old one.
-        _heard.faults += status >= 500 and told.get("Idempotent-Replayed") != "true"
-        return body, status, told
+            return super().request(method, url, own, post_data, **more)
 
 
 @functools.lru_cache(maxsize=4)
@@ -112,27 +96,22 @@ def _card_error(error: stripe.CardError) -> dict[str, Any]:
     }
 
 
-def _numbered(key: str, number: int) -> str:
-    return key if number == 1 else f"{key}-{number}"
-
-
 def _nothing() -> None:
     """What may exist twice: an intent or customer that nobody uses moves no money."""
 
 
-def asked(key: str, call: Callable[[str], T], look: Callable[[], T | None] = _nothing) -> T:
-    """Call with `key`; where that is spent and `look` finds nothing done, with the next one.
+def with_key(key: str, call: Callable[[str], T], look: Callable[[], T | None] = _nothing) -> T:
+    """Call with `key`; where that is spent and `look` finds nothing done, with one of its own.
 
-    All callers take the same keys in the same order, so that Stripe makes one of two at once. By
-    keys of their own both would be answered, and a refund made twice.
+    Not for what must not be done twice: another caller's own key would do it once more.
     """
-    before = _heard.faults
-    for number in range(1, MOST_KEYS):
-        try:
-            return call(_numbered(key, number))
-        except KeySpent:
-            if (done := look()) is not None:
-                return done
-            if _heard.faults - before >= MOST_FAULTS:
-                raise
-    raise Unreachable("no key is left")
+    try:
+        return call(key)
+    except KeySpent:
+        done = look()
+        return call(another(key)) if done is None else done
+
+
+def another(key: str) -> str:
+    """A key under which Stripe keeps no answer yet."""
+    return f"{key}-{uuid.uuid4().hex}"

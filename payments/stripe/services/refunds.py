@@ -1,6 +1,10 @@
 """Refunds at Stripe: those we ask for, and those made at its dashboard."""
 
+from datetime import timedelta
+from typing import Final
+
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from common import clock
@@ -9,31 +13,62 @@ from payments.intake import locks as intake_locks
 from payments.intake import selectors as intake
 from payments.intake import services as machine
 from payments.intake.errors import RefundExceedsCaptured
+from payments.intake.models import Refund
 from payments.intake.rules import RefundStatus
 from payments.stripe import gateway, rules, selectors
-from payments.stripe.errors import NotYetKnown, Refused
+from payments.stripe.errors import KeySpent, NotYetKnown, Refused, StillSending
 from payments.stripe.gateway import ProviderRefund
-from payments.stripe.models import StripeIntent, StripeRefund
+from payments.stripe.models import StripeIntent, StripeRefund, StripeSending
+
+# Longer than all calls of one attempt take, each asked twice.
+LEASE: Final = timedelta(minutes=2)
 
 
 def refund_send(*, refund_id: int) -> None:
-    """Ask Stripe to pay back; a repeat finds the first one. Raises Unreachable."""
+    """Ask Stripe to pay back; a repeat finds the first one. Raises Unreachable, StillSending."""
     refund = intake.refund(refund_id)
     if refund.status != RefundStatus.PENDING:
         return
     if selectors.stripe_refund(refund_id) is not None:
         refund_sync(refund_id=refund_id)
         return
+    sending = _take(refund_id)
+    number = sending.key_number
+    try:
+        _send(refund, number)
+    except KeySpent:
+        number += 1
+        raise
+    finally:
+        # Not what another has taken since: it took longer than the lease.
+        mine = StripeSending.objects.filter(pk=refund_id, leased_until=sending.leased_until)
+        mine.update(leased_until=None, key_number=number)
+
+
+def _take(refund_id: int) -> StripeSending:
+    """Have the refund for oneself for a while. Raises StillSending."""
+    StripeSending.objects.get_or_create(refund_id=refund_id)
+    free = Q(leased_until=None) | Q(leased_until__lte=Now())
+    mine = StripeSending.objects.filter(free, pk=refund_id)
+    if not mine.update(leased_until=Now() + LEASE):
+        raise StillSending("another worker sends it")
+    return StripeSending.objects.get(pk=refund_id)
+
+
+def _send(refund: Refund, number: int) -> None:
     intent = StripeIntent.objects.get(payment_id=refund.payment_id)
     try:
         answer = gateway.create_refund(
-            refund_uid=str(refund.uid), intent_id=intent.intent_id, amount=refund.amount
+            refund_uid=str(refund.uid),
+            intent_id=intent.intent_id,
+            amount=refund.amount,
+            number=number,
         )
     except Refused as error:
-        machine.refund_settle(refund_id=refund_id, succeeded=False, failure=error.code)
+        machine.refund_settle(refund_id=refund.pk, succeeded=False, failure=error.code)
         return
-    _remember(refund_id, answer)
-    _apply(refund_id, answer)
+    _remember(refund.pk, answer)
+    _apply(refund.pk, answer)
 
 
 def _remember(refund_id: int, answer: ProviderRefund) -> None:
