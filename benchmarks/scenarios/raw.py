@@ -167,8 +167,10 @@ class _Copy:
         _query(link, f"CREATE TABLE {self.name} LIKE {table}")
         self._indexed = {row["Column_name"] for row in _query(link, f"SHOW INDEX FROM {table}")}
         columns = _query(link, f"SHOW COLUMNS FROM {table}")
-        made = ("auto_increment", "STORED GENERATED", "VIRTUAL GENERATED")
-        self.made = {row["Field"]: "DEFAULT" for row in columns if row["Extra"] in made}
+        generated = ("STORED GENERATED", "VIRTUAL GENERATED")
+        self.generated = {row["Field"]: "DEFAULT" for row in columns if row["Extra"] in generated}
+        counted = {row["Field"]: "DEFAULT" for row in columns if row["Extra"] == "auto_increment"}
+        self.made = self.generated | counted
 
     def varying(self, rows: Sequence[Row]) -> set[str]:
         """Columns of an index in which no two rows are alike."""
@@ -218,12 +220,14 @@ def _update(link: Any, table: str, changed: Sequence[tuple[Row, Row]]) -> Statem
     def row(number: int) -> str:
         like = rows[number % len(rows)]
         others = {n: copy.other(like[n], str(number), f"{number:012}") for n in varying}
-        return copy.row(like, others) % ()
+        return copy.row(like, others | copy.generated) % ()
 
     filled = ", ".join(row(number) for number in range(1, count + 1))
     _query(link, f"INSERT INTO {copy.name} VALUES {filled}")
     altered = {name for old, now in changed for name in now if old[name] != now[name]}
-    numbers = sorted(name for name in altered if isinstance(rows[0][name], int | Decimal))
+    numbers = sorted(
+        name for name in altered - copy.generated.keys() if isinstance(rows[0][name], int | Decimal)
+    )
     sets = ", ".join(f"`{name}` = `{name}` + {count}" for name in numbers)
     head = f"UPDATE {copy.name} SET {sets} WHERE `{key}` IN ("
     return Statement(head, f"1 + MOD(%(n)d, {count})", ")")
