@@ -32,7 +32,8 @@ class Purchases(ApiView):
             since=query.get("from"),
             until=query.get("to"),
         )
-        return self.cursor(lines, PurchaseOut, ordering=("-purchased_at", "-pk"))
+        ordering = ("-purchased_at", "-pk")
+        return self.cursor(lines, PurchaseOut, ordering=ordering, with_page=_names)
 
 
 class PurchasedItems(ApiView):

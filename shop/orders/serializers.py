@@ -6,6 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from common.api.serializers import AMOUNT, CursorQuery, MoneyField, StrictCharField
+from common.moments import moment_text
+from common.money import to_text
 from shop.orders.models import Order, OrderLine
 from shop.orders.rules import Fulfilment, Status
 
@@ -44,18 +46,35 @@ class StaffOrderQuery(OrderQuery):
     fulfilment = serializers.ChoiceField(FULFILMENTS, required=False)
 
 
-class PurchaseOut(serializers.Serializer[OrderLine]):
-    order = serializers.CharField(source="order.number")
-    order_status = serializers.ChoiceField(STATUSES, source="order.status")
-    product = serializers.CharField(source="product.slug")
+class PurchaseOut(serializers.Serializer[Any]):
+    order = serializers.CharField()
+    order_status = serializers.ChoiceField(STATUSES)
+    product = serializers.CharField()
     name = serializers.CharField()
-    currency = serializers.CharField(source="order.currency")
+    currency = serializers.CharField()
     unit_price = MoneyField()
     quantity = serializers.IntegerField()
     total = MoneyField()
     refunded_quantity = serializers.IntegerField()
-    refunded_amount = MoneyField(source="refunded")
+    refunded_amount = MoneyField()
     purchased_at = serializers.DateTimeField()
+
+    # Rows of `selectors.purchases`: field by field, twenty of them take a millisecond more.
+    def to_representation(self, row: dict[str, Any]) -> dict[str, Any]:
+        currency = row["order__currency"]
+        return {
+            "order": row["order__number"],
+            "order_status": row["order__status"],
+            "product": self.context["names"][row["product_id"]][0],
+            "name": row["name"],
+            "currency": currency,
+            "unit_price": to_text(row["unit_price"], currency),
+            "quantity": row["quantity"],
+            "total": to_text(row["total"], currency),
+            "refunded_quantity": row["refunded_quantity"],
+            "refunded_amount": to_text(row["refunded"], currency),
+            "purchased_at": moment_text(row["purchased_at"]),
+        }
 
 
 class PurchaseQuery(CursorQuery):
