@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection, connections, transaction
@@ -25,9 +26,10 @@ SALES, CLEARING = house(Kind.SALES, "USD"), house(Kind.STRIPE_CLEARING, "USD")
 WORKERS, COUNT = 10, 40
 
 
-def moved(amount: int, reference: str) -> Transfer:
+def moved(amount: int, name: str) -> Transfer:
     entries = move(amount, debit=CLEARING, credit=SALES)
-    return services.transfer_post(reference=reference, kind="sale", entries=entries)
+    # A deleted row of the same key that is not purged yet has MySQL lock the gap beside it.
+    return services.transfer_post(reference=f"{name}:{uuid4()}", kind="sale", entries=entries)
 
 
 def time_passes() -> None:
@@ -77,7 +79,7 @@ def carried_beside_an_open_transaction() -> tuple[int, list[str]]:
         last = moved(300, "quick")
         services.sums_carry()
         assert shown() == 301
-    assert Transfer.objects.get(reference="slow").pk < last.pk
+    assert Transfer.objects.get(reference__startswith="slow:").pk < last.pk
     found = shown(), breaches()
     time_passes()
     services.sums_carry()
