@@ -4,11 +4,16 @@ Every row can be counted again from the order lines, whose sums it must equal: n
 anything. Amounts are minor units of USD. A refund counts in the hour in which its line was bought.
 """
 
+from typing import Final
+
 from django.db import models
 from django.db.models import F, Q
 
 from common.fields import MinorUnitsField
 from shop.flash_sales.rules import Counts
+
+# Of `Sales`, what is added up.
+SUMMED: Final = ("orders", "units", "amount", "refunded_units", "refunded")
 
 
 class Sales(models.Model):
@@ -66,18 +71,7 @@ class SalesDay(Sales):
         ]
         indexes = [
             # All that is summed: a period is read from the index alone, not row by row.
-            models.Index(
-                fields=[
-                    "day",
-                    "product",
-                    "orders",
-                    "units",
-                    "amount",
-                    "refunded_units",
-                    "refunded",
-                ],
-                name="salesday_summed",
-            ),
+            models.Index(fields=["day", "product", *SUMMED], name="salesday_summed"),
             # The weeks of a few products.
             models.Index(fields=["product", "day"], name="salesday_by_product"),
         ]
@@ -100,18 +94,7 @@ class SalesMonth(Sales):
         ]
         indexes = [
             # All that is summed, as of days.
-            models.Index(
-                fields=[
-                    "month",
-                    "product",
-                    "orders",
-                    "units",
-                    "amount",
-                    "refunded_units",
-                    "refunded",
-                ],
-                name="salesmonth_summed",
-            ),
+            models.Index(fields=["month", "product", *SUMMED], name="salesmonth_summed"),
         ]
 
     def __str__(self) -> str:

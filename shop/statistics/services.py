@@ -139,10 +139,8 @@ def _keep_month(book: Book) -> None:
 def _write_month(book: Book, month: date) -> None:
     """What differs alone: a late event is looked at by each count until it is SLACK old."""
     for shelf, table in book.monthly:
-        kept, sums = (
-            selectors.kept_of_month(shelf, table, month),
-            selectors.month_of_days(shelf, month),
-        )
+        kept = selectors.kept_of_month(shelf, table, month)
+        sums = selectors.month_of_days(shelf, month)
         old = [key for key, row in kept.items() if sums.get(key) != row]
         table._default_manager.filter(month=month, **{f"{shelf.key}__in": old}).delete()
         new = {(month, key): row for key, row in sums.items() if kept.get(key) != row}

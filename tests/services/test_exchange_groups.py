@@ -21,10 +21,11 @@ from payments.exchange.serializers import ExchangeOrderOut
 from payments.exchange.services import order_cancel, order_place, placing
 from payments.exchange.services.placing import Placed, Wish
 from tests.factories.exchange import COIN, listed
-from tests.factories.orders import own_rollbacks, settled  # noqa: F401
+from tests.factories.orders import own_rollbacks, settled
 from tests.factories.users import UserFactory
 from tests.factories.wallet import rich
 
+__all__ = ["own_rollbacks", "settled"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_rollbacks", "settled")]
 
 

@@ -13,6 +13,7 @@ from shop.flash_sales.models import FlashPurchase, FlashRun
 from shop.orders.models import OrderLine
 from shop.statistics import rules
 from shop.statistics.models import (
+    SUMMED,
     OrdersDay,
     RunSales,
     SalesDay,
@@ -24,7 +25,6 @@ from shop.statistics.models import (
 # Points of a run's curve, beside its first purchase.
 CURVE: Final = 24
 KEPT: Final = F("units") - F("refunded_units")
-SUMMED: Final = ("orders", "units", "amount", "refunded_units", "refunded")
 
 
 @dataclass(frozen=True, slots=True)

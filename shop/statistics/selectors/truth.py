@@ -14,6 +14,7 @@ from shop.flash_sales.selectors import units_counted
 from shop.orders.models import Order, OrderEvent, OrderLine
 from shop.orders.rules import Status
 from shop.statistics.models import (
+    SUMMED,
     OrdersDay,
     OrdersHour,
     RunSales,
@@ -117,7 +118,7 @@ PRODUCTS: Final = Shelf(
     "sales",
     SalesHour,
     SalesDay,
-    ("orders", "units", "amount", "refunded_units", "refunded"),
+    SUMMED,
     products,
     key="product_id",
     months=SalesMonth,
